@@ -1,0 +1,55 @@
+/** Which waiting line a text takes: a search never waits behind a backfill. */
+export type EmbeddingLane = 'interactive' | 'background';
+
+/** One model with its dimension; vectors of different spaces are never compared. */
+export interface EmbeddingSpace {
+  /** A stable name, for example `lexical-1` or `all-MiniLM-L6-v2-q8`. */
+  name: string;
+  dimensions: number;
+}
+
+/** A text's vector. */
+export interface EmbeddedText {
+  /** L2-normalised, as long as the space's `dimensions`. */
+  vector: Float32Array;
+  /** True when the text was longer than what the model was shown. */
+  isTruncated: boolean;
+}
+
+/** How a batch of texts is embedded. */
+export interface EmbedOptions {
+  lane: EmbeddingLane;
+  /** Whose cache may answer: a project's id. Nobody learns from timing what another project embedded. */
+  scope: string;
+  /** Removes the texts if they still wait; work begun is finished and its result dropped. */
+  signal?: AbortSignal;
+}
+
+/** What is known of the embedder at this moment, for probes and metrics. */
+export interface EmbedderState {
+  space: EmbeddingSpace;
+  isReady: boolean;
+  waiting: Record<EmbeddingLane, number>;
+}
+
+/** Texts to vectors, off the main thread. */
+export interface Embedder {
+  readonly space: EmbeddingSpace;
+  /**
+   * The vectors of `texts`, in their order.
+   *
+   * Faults: `overloaded` if the lane is full, `cancelled` if `signal` fired, `overloaded` while closing.
+   */
+  embed(texts: readonly string[], options: EmbedOptions): Promise<EmbeddedText[]>;
+  state(): EmbedderState;
+  /** Finishes what runs and stops the threads; never kills one inside the model. */
+  close(): Promise<void>;
+}
+
+/** What the pool tells of itself, so that metrics need no import of it. */
+export interface EmbeddingObserver {
+  /** A batch ran: how many texts, how long in ms, on which lane. */
+  onBatch(batch: { texts: number; durationMs: number; lane: EmbeddingLane }): void;
+  onCache(result: 'hit' | 'miss'): void;
+  onThreadReplaced(): void;
+}

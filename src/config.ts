@@ -142,7 +142,9 @@ function grouped(env: Parsed, given: Record<string, unknown>) {
     },
     llm: {
       isOffline: env.PROMPTWELL_OFFLINE,
-      baseUrl: env.LLM_BASE_URL ?? env.OPENAI_BASE_URL, apiKey: env.LLM_API_KEY ?? env.OPENAI_API_KEY,
+      baseUrl: env.LLM_BASE_URL ?? env.OPENAI_BASE_URL,
+      // A key goes only where it was given for: OpenAI's never to LLM_BASE_URL.
+      apiKey: env.LLM_API_KEY ?? (env.LLM_BASE_URL === undefined ? env.OPENAI_API_KEY : undefined),
       anthropicApiKey: env.ANTHROPIC_API_KEY, model: env.LLM_MODEL,
       timeoutMs: env.LLM_TIMEOUT_MS, idleTimeoutMs: env.LLM_IDLE_TIMEOUT_MS, maxRetries: env.LLM_MAX_RETRIES,
       maxOutputTokens: env.LLM_MAX_OUTPUT_TOKENS, concurrency: env.LLM_CONCURRENCY, dailyCapUsd: env.LLM_DAILY_CAP_USD,

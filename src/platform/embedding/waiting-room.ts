@@ -30,8 +30,9 @@ export interface Job {
   readonly key: string;
   readonly text: string;
   readonly waiters: Set<Waiter>;
-  /** The line it stands in; null while a thread has it. */
-  line: Line | 'suspect' | null;
+  line: Line;
+  /** True while it stands in line, false while a thread has it. */
+  isWaiting: boolean;
   /** True once a batch with it has failed: from then on it runs alone, so that a second failure is its own. */
   isSuspect: boolean;
 }
@@ -54,12 +55,8 @@ const lineOf = (lane: EmbeddingLane, text: string): Line =>
 export class WaitingRoom {
   readonly #limit: number;
   readonly #jobs = new Map<string, Job>();
-  readonly #waiting: Record<Line | 'suspect', Set<Job>> = {
-    interactive: new Set(),
-    interactiveLong: new Set(),
-    background: new Set(),
-    suspect: new Set(),
-  };
+  readonly #lines: Record<Line, Set<Job>> = { interactive: new Set(), interactiveLong: new Set(), background: new Set() };
+  readonly #suspects = new Set<Job>();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -72,13 +69,13 @@ export class WaitingRoom {
 
   /** True when a text waits to be tried alone. */
   get hasSuspects(): boolean {
-    return this.#waiting.suspect.size > 0;
+    return this.#suspects.size > 0;
   }
 
-  /** How many texts wait in each lane; texts to be tried again alone count as interactive. */
+  /** How many texts wait in each lane, those to be tried again left out: they were let in before. */
   waiting(): Record<EmbeddingLane, number> {
-    const { interactive, interactiveLong, background, suspect } = this.#waiting;
-    return { interactive: interactive.size + interactiveLong.size + suspect.size, background: background.size };
+    const { interactive, interactiveLong, background } = this.#lines;
+    return { interactive: interactive.size + interactiveLong.size, background: background.size };
   }
 
   /** The jobs of texts by key, in their order, joined or new; null, and nothing added, if the new ones do not fit. */
@@ -94,18 +91,19 @@ export class WaitingRoom {
     if (line === undefined) return [];
     const batch: Job[] = [];
     let characters = 0;
-    for (const job of this.#waiting[line]) {
+    for (const job of this.#lines[line]) {
       characters += job.text.length;
       if (batch.length > 0 && (batch.length === batchTexts || characters > batchCharacters)) break;
-      batch.push(job);
       this.#leaveLine(job);
+      batch.push(job);
     }
     return batch;
   }
 
-  /** The next text to be tried alone, as a batch of one. */
+  /** The most urgent text to be tried alone, as a batch of one; empty when there is none. */
   takeSuspect(): Job[] {
-    const [job] = this.#waiting.suspect;
+    const suspects = [...this.#suspects];
+    const job = lines.map((line) => suspects.find((suspect) => suspect.line === line)).find((found) => found !== undefined);
     if (job === undefined) return [];
     this.#leaveLine(job);
     return [job];
@@ -113,12 +111,9 @@ export class WaitingRoom {
 
   /** Puts a job of a failed batch in line to be tried alone; drops it if nobody waits for it any more. */
   retryAlone(job: Job): void {
-    if (job.waiters.size === 0) {
-      this.#jobs.delete(job.key);
-      return;
-    }
     job.isSuspect = true;
-    this.#enter(job, 'suspect');
+    this.#enter(job);
+    this.#forgetIfUnwanted(job);
   }
 
   /** Ends a job with its vector. */
@@ -137,7 +132,7 @@ export class WaitingRoom {
   /** Ends everything that waits, or only what waits in the background; what runs is left alone. */
   rejectWaiting(cause: unknown, which: 'all' | 'background'): void {
     for (const job of [...this.#jobs.values()]) {
-      if (which === 'all' ? job.line !== null : job.line === 'background') this.reject(job, cause);
+      if (job.isWaiting && (which === 'all' || job.line === which)) this.reject(job, cause);
     }
   }
 
@@ -155,35 +150,41 @@ export class WaitingRoom {
     return { embedded, leave };
   }
 
-  /** Takes a job that nobody waits for out of its line; what runs runs on. */
+  /** A text that waits in the background moves up when someone interactive asks for it. */
+  #join({ key, text }: Pick<Job, 'key' | 'text'>, lane: EmbeddingLane): Job {
+    const line = lineOf(lane, text);
+    const known = this.#jobs.get(key);
+    if (known !== undefined) {
+      if (known.isWaiting && known.line === 'background') this.#move(known, line);
+      return known;
+    }
+    const job: Job = { key, text, waiters: new Set(), line, isWaiting: false, isSuspect: false };
+    this.#jobs.set(key, job);
+    this.#enter(job);
+    return job;
+  }
+
+  /** Takes a job that nobody wants any more out of its line; what runs runs on. */
   #forgetIfUnwanted(job: Job): void {
-    if (job.waiters.size > 0 || job.line === null) return;
+    if (job.waiters.size > 0 || !job.isWaiting) return;
     this.#leaveLine(job);
     this.#jobs.delete(job.key);
   }
 
-  /** A text that waits in the background moves up when someone interactive asks for it. */
-  #join({ key, text }: Pick<Job, 'key' | 'text'>, lane: EmbeddingLane): Job {
-    const line = lineOf(lane, text);
-    const job = this.#jobs.get(key);
-    if (job === undefined) {
-      const added: Job = { key, text, waiters: new Set(), line: null, isSuspect: false };
-      this.#jobs.set(key, added);
-      this.#enter(added, line);
-      return added;
-    }
-    if (job.line === 'background') this.#enter(job, line);
-    return job;
-  }
-
-  #enter(job: Job, line: Line | 'suspect'): void {
+  #move(job: Job, line: Line): void {
     this.#leaveLine(job);
     job.line = line;
-    this.#waiting[line].add(job);
+    this.#enter(job);
+  }
+
+  #enter(job: Job): void {
+    job.isWaiting = true;
+    (job.isSuspect ? this.#suspects : this.#lines[job.line]).add(job);
   }
 
   #leaveLine(job: Job): void {
-    if (job.line !== null) this.#waiting[job.line].delete(job);
-    job.line = null;
+    job.isWaiting = false;
+    this.#suspects.delete(job);
+    this.#lines[job.line].delete(job);
   }
 }

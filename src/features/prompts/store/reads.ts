@@ -1,6 +1,6 @@
 import type { Database } from '../../../platform/db/database.js';
 import type { Prisma } from '../../../platform/db/generated/client.js';
-import type { ListPromptsInput, PromptFilter } from '../schema.js';
+import type { ListPromptsInput } from '../schema.js';
 import type { PromptRow, ResponseRow } from '../view.js';
 import {
   countVectors,
@@ -65,9 +65,9 @@ export class PromptReads {
     return this.#run<SimilarRow>(similarPrompts(this.#tenant, search));
   }
 
-  /** How many vectors pass a filter. */
-  async countVectors(filter: PromptFilter): Promise<number> {
-    const [row] = await this.#run<{ candidates: number }>(countVectors(this.#tenant, filter));
+  /** How many vectors pass a search's filter. */
+  async countVectors(search: Search): Promise<number> {
+    const [row] = await this.#run<{ candidates: number }>(countVectors(this.#tenant, search));
     return row?.candidates ?? 0;
   }
 

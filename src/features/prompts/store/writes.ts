@@ -1,5 +1,6 @@
 import type { Tx } from '../../../platform/db/database.js';
 import { Prisma } from '../../../platform/db/generated/client.js';
+import { toVectorLiteral } from '../../../platform/db/vector.js';
 import type { UpdatePromptInput } from '../schema.js';
 import type { PromptRow } from '../view.js';
 import { getPrompt, type Tenant } from './statements.js';
@@ -50,8 +51,7 @@ export interface NewResponse {
 export interface NewVector {
   promptId: string;
   textHash: string;
-  /** As pgvector reads it. */
-  literal: string;
+  vector: Float32Array;
   isTruncated: boolean;
 }
 
@@ -85,7 +85,7 @@ export class PromptWrites {
   async putVector(vector: NewVector): Promise<boolean> {
     const count = await this.#tx.$executeRaw`
       INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector, is_truncated)
-      SELECT p.project_id, p.id, ${this.#tenant.spaceId}, p.text_hash, ${vector.literal}::vector, ${vector.isTruncated}
+      SELECT p.project_id, p.id, ${this.#tenant.spaceId}, p.text_hash, ${toVectorLiteral(vector.vector, this.#tenant.dimensions)}::vector, ${vector.isTruncated}
       FROM prompt p
       WHERE p.project_id = ${this.#tenant.projectId}::uuid AND p.id = ${vector.promptId}::uuid AND p.text_hash = ${vector.textHash}
       ON CONFLICT (prompt_id, space_id) DO UPDATE

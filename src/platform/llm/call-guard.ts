@@ -85,7 +85,12 @@ export class CallGuard {
 
   #expire(deadlineMs: number): void {
     const { provider } = this.#limits;
-    this.#fire(new Fault('upstreamTimeout', `The model provider did not answer within ${deadlineMs} ms.`, { provider, deadlineMs }));
+    this.#fire(
+      new Fault('upstreamTimeout', `The model provider did not answer within ${deadlineMs} ms.`, {
+        provider,
+        deadlineMs,
+      }),
+    );
   }
 
   #fire(fault: Fault): void {

@@ -40,7 +40,11 @@ export interface ProviderRouter {
  * Faults of the providers' streams: their own, and `overloaded` when no place was free in time.
  */
 export function chooseProviders(config: Config['llm'], deps: { clock: Clock }): ProviderRouter {
-  const slots = new Slots({ concurrency: config.concurrency, maxWaiting: config.concurrency * waitingPerRunning, maxWaitMs });
+  const slots = new Slots({
+    concurrency: config.concurrency,
+    maxWaiting: config.concurrency * waitingPerRunning,
+    maxWaitMs,
+  });
   const claude = anthropicOf(config, deps.clock, slots);
   const general = openAiCompatibleOf(config, deps.clock, slots) ?? claude;
   if (config.isOffline || general === undefined) return offlineRouter();

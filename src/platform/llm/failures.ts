@@ -66,7 +66,8 @@ export function openingFailure(error: unknown): Failure {
   const refusal = causes(error).find((cause) => cause instanceof Refusal);
   if (refusal !== undefined) return refusal.failure;
   const status = field(error, 'statusCode');
-  if (typeof status === 'number') return status >= 400 ? { reason: reasonOf(status), status } : { reason: 'empty', status };
+  if (typeof status === 'number')
+    return status >= 400 ? { reason: reasonOf(status), status } : { reason: 'empty', status };
   return { reason: causes(error).some(isNetworkError) ? 'unreachable' : 'bad_request' };
 }
 
@@ -86,7 +87,9 @@ export function failureInStream(error: unknown, hasBegun: boolean): Failure {
   if (name === 'AI_InvalidResponseDataError') return { reason: hasBegun ? 'cut' : 'empty' };
   if (typeof name === 'string') return { reason: 'malformed' };
   const code = field(error, 'code');
-  return typeof code === 'number' && code >= 400 && code <= 599 ? { reason: reasonOf(code), status: code } : { reason: 'server_error' };
+  return typeof code === 'number' && code >= 400 && code <= 599
+    ? { reason: reasonOf(code), status: code }
+    : { reason: 'server_error' };
 }
 
 /** Whether asking again may help and cannot be charged twice: the provider said no, or nobody was there. */
@@ -111,10 +114,11 @@ export function retryAfterMs(header: string | null, nowMs: number): number | und
 const isNetworkError = (error: unknown): boolean =>
   typeof field(error, 'code') === 'string' || (error instanceof TypeError && error.message === 'fetch failed');
 
-/** An error, its cause, the cause of that: an AggregateError stands for the first of its errors. Depth 5 covers SDK + fetch. */
+/** An error, its cause, the cause of that, at most five deep: the SDK wraps what fetch wraps around the system's error. */
 function causes(error: unknown): unknown[] {
   const chain: unknown[] = [];
-  for (let next = error; next !== undefined && next !== null && chain.length < 5; next = field(next, 'cause')) chain.push(next);
+  for (let next = error; next !== undefined && next !== null && chain.length < 5; next = field(next, 'cause'))
+    chain.push(next);
   return chain;
 }
 

@@ -1,13 +1,13 @@
 import { Fault } from '../../kernel/fault.js';
 import type { LlmChunk, LlmProvider, LlmRequest, LlmUsage } from './provider.js';
-import { requestText, roughTokens } from './tokens.js';
+import { charactersPerToken, requestText, roughTokens } from './tokens.js';
 
 const introduction =
   'This is not a model: Promptwell runs offline and no provider was asked. For real answers set LLM_BASE_URL and ' +
   'LLM_MODEL (any OpenAI-compatible endpoint), OPENAI_API_KEY or ANTHROPIC_API_KEY, and start it again.';
 
-/** Words of one delta: enough for an answer to visibly arrive in pieces. */
-const wordsPerDelta = 8;
+/** Eight words, for an answer to arrive visibly in pieces. */
+const deltaPattern = /\s*(?:\S+\s*){1,8}/gu;
 
 /** Characters of the prompt that the answer repeats. */
 const excerptLength = 160;
@@ -31,7 +31,7 @@ export function offlineProvider(): LlmProvider {
 
 async function* answer(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmChunk, void, undefined> {
   const { text, finishReason } = limited(composed(request), request.parameters);
-  for (const delta of wordGroups(text)) {
+  for (const delta of text.match(deltaPattern) ?? []) {
     if (signal.aborted) throw new Fault('cancelled', 'The call was cancelled.');
     yield { type: 'delta', text: delta };
   }
@@ -52,17 +52,21 @@ function limited(text: string, { stop = [], maxOutputTokens = Infinity }: LlmReq
   const stopped = text.slice(0, Math.min(text.length, ...ends));
   const isTooLong = roughTokens(stopped) > maxOutputTokens;
   return isTooLong
-    ? { text: wellFormed(stopped.slice(0, maxOutputTokens * 4)), finishReason: 'length' }
+    ? { text: wellFormed(stopped.slice(0, maxOutputTokens * charactersPerToken)), finishReason: 'length' }
     : { text: stopped, finishReason: 'stop' };
 }
 
 /** A cut between the halves of a surrogate pair would leave text that no database takes. */
 const wellFormed = (text: string): string => text.replace(/\p{Surrogate}$/u, '');
 
-const wordGroups = (text: string): string[] => text.match(new RegExp(`(?:\\S*\\s*){1,${wordsPerDelta}}`, 'gu'))?.filter((group) => group !== '') ?? [];
-
 function usageOf(request: LlmRequest, output: string): LlmUsage {
   const inputTokens = roughTokens(requestText(request));
   const outputTokens = roughTokens(output);
-  return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, cachedInputTokens: 0, isEstimated: true };
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    cachedInputTokens: 0,
+    isEstimated: true,
+  };
 }

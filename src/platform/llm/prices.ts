@@ -1,13 +1,15 @@
 import { calcPrice } from '@pydantic/genai-prices';
 import type { Clock } from '../../kernel/clock.js';
-import { mostInputTokens } from './tokens.js';
-import type { LlmRequest, LlmUsage } from './provider.js';
+import type { LlmUsage } from './provider.js';
 
 /** What is charged for: a model at an endpoint. */
 export interface PricedModel {
   model: string;
   baseUrl: string;
 }
+
+/** The counts that a price depends on; cached input is part of the input. */
+export type PricedUsage = Pick<LlmUsage, 'inputTokens' | 'outputTokens' | 'cachedInputTokens'>;
 
 /**
  * The price of `usage` in USD, cached input at its own price; null when the model's price is unknown.
@@ -16,7 +18,7 @@ export interface PricedModel {
  * gateway, a model bears the list price of its maker if that is OpenAI or Anthropic.
  * Source: the tables inside @pydantic/genai-prices; nothing is fetched.
  */
-export function costUsd(priced: PricedModel, usage: Omit<LlmUsage, 'isEstimated'>, clock: Clock): number | null {
+export function costUsd(priced: PricedModel, usage: PricedUsage, clock: Clock): number | null {
   const counts = {
     input_tokens: usage.inputTokens,
     output_tokens: usage.outputTokens,
@@ -29,14 +31,4 @@ export function costUsd(priced: PricedModel, usage: Omit<LlmUsage, 'isEstimated'
     if (price !== null) return price.total_price;
   }
   return null;
-}
-
-/**
- * The most that `request` can cost in USD: a high estimate of its input and its whole output limit; null when the
- * model's price is unknown.
- */
-export function mostUsd(priced: PricedModel, request: LlmRequest, maxOutputTokens: number, clock: Clock): number | null {
-  const inputTokens = mostInputTokens(request);
-  const usage = { inputTokens, outputTokens: maxOutputTokens, totalTokens: inputTokens + maxOutputTokens, cachedInputTokens: 0 };
-  return costUsd(priced, usage, clock);
 }

@@ -1,17 +1,13 @@
-import type { AnthropicProvider } from '@ai-sdk/anthropic';
 import type { Clock } from '../../kernel/clock.js';
+import type { Fault } from '../../kernel/fault.js';
 import { CallGuard } from './call-guard.js';
-import { failureInStream, mayRetry, openingFailure, readingFailure, upstreamFault } from './failures.js';
-import { costUsd, mostUsd } from './prices.js';
+import { type Failure, failureInStream, mayRetry, openingFailure, readingFailure, upstreamFault } from './failures.js';
+import { costUsd } from './prices.js';
 import type { LlmChunk, LlmProvider, LlmRequest } from './provider.js';
+import type { SdkModel, SdkPart } from './sdk-model.js';
 import { StreamedAnswer } from './streamed-answer.js';
+import { mostInputTokens } from './tokens.js';
 import { type ByteCount, upstreamFetch } from './upstream-fetch.js';
-
-/** A model as the AI SDK's providers make it, as far as it is used here. */
-export type SdkModel = Pick<ReturnType<AnthropicProvider>, 'doStream'>;
-
-/** One piece of a stream of such a model. */
-export type SdkPart = Awaited<ReturnType<SdkModel['doStream']>>['stream'] extends ReadableStream<infer Part> ? Part : never;
 
 /** What bounds one call to a provider. */
 export interface ProviderLimits {
@@ -36,7 +32,11 @@ export interface SdkProviderDeps {
 /** First wait before asking again when the provider names none; doubled each time. */
 const firstRetryMs = 500;
 
-type Opened = ReadableStreamDefaultReader<SdkPart>;
+/** A stream that has been answered, and how many of its bytes have not yet become a part of it. */
+interface Opened {
+  reader: ReadableStreamDefaultReader<SdkPart>;
+  count: ByteCount;
+}
 
 /**
  * A provider spoken to through the AI SDK, one layer below its `streamText`: that one gives no exact hold of retries,
@@ -54,38 +54,47 @@ export class SdkProvider implements LlmProvider {
   }
 
   estimateUsd(request: LlmRequest): number | null {
-    const priced = { model: request.model, baseUrl: this.#deps.baseUrl };
-    return mostUsd(priced, request, this.#maxOutputTokens(request), this.#deps.clock);
+    const { baseUrl, clock } = this.#deps;
+    const outputTokens = this.#maxOutputTokens(request);
+    const usage = { inputTokens: mostInputTokens(request), outputTokens, cachedInputTokens: 0 };
+    return costUsd({ model: request.model, baseUrl }, usage, clock);
   }
 
   async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmChunk, void, undefined> {
-    const { limits, clock, baseUrl } = this.#deps;
-    using guard = new CallGuard({ provider: this.name, timeoutMs: limits.timeoutMs, idleTimeoutMs: limits.idleTimeoutMs }, clock, signal);
-    const count: ByteCount = { sinceEvent: 0 };
-    const reader = await this.#open(request, guard, count);
+    const { timeoutMs, idleTimeoutMs } = this.#deps.limits;
+    using guard = new CallGuard({ provider: this.name, timeoutMs, idleTimeoutMs }, this.#deps.clock, signal);
+    const opened = await this.#open(request, guard);
     const answer = new StreamedAnswer(request);
+    for await (const text of this.#texts(opened, guard, answer)) if (text !== '') yield { type: 'delta', text };
+    if (answer.failure !== undefined) throw this.#fault(answer.failure);
+    yield await this.#finish(request, answer);
+  }
+
+  /** What each part of the stream adds to the text of the answer. */
+  async *#texts({ reader, count }: Opened, guard: CallGuard, answer: StreamedAnswer): AsyncGenerator<string> {
     for (;;) {
       const part = await this.#next(reader, guard, answer.hasBegun);
       if (part === undefined) break;
       count.sinceEvent = 0;
-      if (part.type === 'error') throw guard.fault ?? this.#fault(failureInStream(part.error, answer.hasBegun));
-      const text = answer.add(part);
+      if (part.type === 'error') throw this.#fault(failureInStream(part.error, answer.hasBegun));
+      yield answer.add(part);
       if (answer.isTooLong) throw this.#fault({ reason: 'malformed' });
-      if (text !== '') yield { type: 'delta', text };
     }
-    const rest = answer.end();
-    if (rest !== '') yield { type: 'delta', text: rest };
-    if (answer.failure !== undefined) throw this.#fault(answer.failure);
+    yield answer.end();
+  }
+
+  async #finish(request: LlmRequest, answer: StreamedAnswer): Promise<LlmChunk> {
+    const { baseUrl, clock } = this.#deps;
     const finish = await answer.finish();
     const cost = (model: string) => costUsd({ model, baseUrl }, finish.usage, clock);
-    yield { type: 'finish', ...finish, costUsd: cost(finish.model) ?? cost(request.model) };
+    return { type: 'finish', ...finish, costUsd: cost(finish.model) ?? cost(request.model) };
   }
 
   /** The stream of the first attempt that is answered. */
-  async #open(request: LlmRequest, guard: CallGuard, count: ByteCount): Promise<Opened> {
+  async #open(request: LlmRequest, guard: CallGuard): Promise<Opened> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#attempt(request, guard, count);
+        return await this.#attempt(request, guard);
       } catch (error) {
         if (guard.fault !== undefined) throw guard.fault;
         const failure = openingFailure(error);
@@ -98,11 +107,14 @@ export class SdkProvider implements LlmProvider {
     }
   }
 
-  async #attempt(request: LlmRequest, guard: CallGuard, count: ByteCount): Promise<Opened> {
+  async #attempt(request: LlmRequest, guard: CallGuard): Promise<Opened> {
+    const count: ByteCount = { sinceEvent: 0 };
     const model = await this.#deps.makeModel(request.model, upstreamFetch(count, this.#deps.clock));
     const { temperature, topP, stop } = request.parameters;
     const { stream } = await model.doStream({
-      prompt: request.messages.map(({ role, content }) => (role === 'system' ? { role, content } : { role, content: [{ type: 'text', text: content }] })),
+      prompt: request.messages.map(({ role, content }) =>
+        role === 'system' ? { role, content } : { role, content: [{ type: 'text', text: content }] },
+      ),
       maxOutputTokens: this.#maxOutputTokens(request),
       ...(temperature === undefined ? {} : { temperature }),
       ...(topP === undefined ? {} : { topP }),
@@ -111,10 +123,10 @@ export class SdkProvider implements LlmProvider {
       includeRawChunks: true,
       abortSignal: guard.signal,
     });
-    return stream.getReader();
+    return { reader: stream.getReader(), count };
   }
 
-  async #next(reader: Opened, guard: CallGuard, hasBegun: boolean): Promise<SdkPart | undefined> {
+  async #next(reader: Opened['reader'], guard: CallGuard, hasBegun: boolean): Promise<SdkPart | undefined> {
     try {
       // A model may think for long before its first word: until then only the whole answer's deadline counts.
       const { done, value } = await (hasBegun ? guard.listen(() => reader.read()) : reader.read());
@@ -125,8 +137,11 @@ export class SdkProvider implements LlmProvider {
     }
   }
 
-  readonly #fault = (failure: Parameters<typeof upstreamFault>[1]) => upstreamFault(this.#deps.name, failure);
+  #fault(failure: Failure): Fault {
+    return upstreamFault(this.name, failure);
+  }
 
-  readonly #maxOutputTokens = (request: LlmRequest): number =>
-    request.parameters.maxOutputTokens ?? this.#deps.limits.maxOutputTokens;
+  #maxOutputTokens(request: LlmRequest): number {
+    return request.parameters.maxOutputTokens ?? this.#deps.limits.maxOutputTokens;
+  }
 }

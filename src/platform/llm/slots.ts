@@ -58,7 +58,9 @@ export class Slots {
   }
 
   #overloaded(): Fault {
-    return new Fault('overloaded', 'Too many model calls are running; try again shortly.', { retryAfterMs: this.#limits.maxWaitMs });
+    return new Fault('overloaded', 'Too many model calls are running; try again shortly.', {
+      retryAfterMs: this.#limits.maxWaitMs,
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 import { CleanText, cleaned } from './clean-text.js';
 import type { Failure } from './failures.js';
 import type { LlmFinish, LlmRequest, LlmUsage } from './provider.js';
-import type { SdkPart } from './sdk-provider.js';
+import type { SdkPart } from './sdk-model.js';
 import { countedTokens } from './tokenizer.js';
 import { requestText } from './tokens.js';
 
@@ -73,7 +73,13 @@ export class StreamedAnswer {
   async #countedUsage(): Promise<LlmUsage> {
     const inputTokens = await countedTokens(requestText(this.#request));
     const outputTokens = await countedTokens(this.#text);
-    return { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens, cachedInputTokens: 0, isEstimated: true };
+    return {
+      inputTokens,
+      outputTokens,
+      totalTokens: inputTokens + outputTokens,
+      cachedInputTokens: 0,
+      isEstimated: true,
+    };
   }
 }
 
@@ -87,4 +93,5 @@ function givenUsage(usage: SdkFinish['usage'] | undefined): LlmUsage | undefined
 }
 
 /** A provider's number may be anything; half of the range each, so that their sum fits as well. */
-const tokens = (count: number | undefined): number => Math.min(Math.max(0, Math.round(count ?? 0)), Math.floor(maxTokens / 2)) || 0;
+const tokens = (count: number | undefined): number =>
+  Math.min(Math.max(0, Math.round(count ?? 0)), Math.floor(maxTokens / 2)) || 0;

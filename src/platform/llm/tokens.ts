@@ -1,7 +1,7 @@
 import type { LlmRequest } from './provider.js';
 
 /** Characters of one token of English prose, as OpenAI's guide says; measured 4.5 with o200k_base. */
-const charactersPerToken = 4;
+export const charactersPerToken = 4;
 
 /** Fewest UTF-8 bytes of one token seen: base64 text, o200k_base (random letters 1.9, prose 4.5, Chinese 3.6). */
 const leastBytesPerToken = 1.5;
@@ -13,7 +13,8 @@ const tokensPerMessage = 4;
 export const roughTokens = (text: string): number => Math.ceil(text.length / charactersPerToken);
 
 /** The text of a request as it is counted: every message, one after another. */
-export const requestText = (request: LlmRequest): string => request.messages.map((message) => message.content).join('\n');
+export const requestText = (request: LlmRequest): string =>
+  request.messages.map((message) => message.content).join('\n');
 
 /** The most tokens the input of `request` can reasonably be, at once and without a tokenizer. */
 export function mostInputTokens(request: LlmRequest): number {

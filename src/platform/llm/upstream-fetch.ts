@@ -26,7 +26,10 @@ export function upstreamFetch(count: ByteCount, clock: Clock): typeof fetch {
       await response.body?.cancel();
       throw refusal(response, clock);
     }
-    return new Response(response.body?.pipeThrough(counted(count)) ?? null, { status: response.status, headers: response.headers });
+    return new Response(response.body?.pipeThrough(counted(count)) ?? null, {
+      status: response.status,
+      headers: response.headers,
+    });
   };
 }
 

@@ -45,9 +45,11 @@ export function createLog({ level, destination }: LogOptions): pino.Logger {
       log: (facts) => cleanFacts(facts),
     },
     hooks: {
-      // Arguments keep their number and kinds; only strings change.
       logMethod(args, method) {
         const cleaned = args.map((arg: unknown) => (typeof arg === 'string' ? cleanText(arg) : arg));
+        // Without a message pino takes the error's own, as it is.
+        const error = cleaned.length === 1 ? errorIn(cleaned[0]) : undefined;
+        if (error !== undefined) cleaned.push(errorMessage(error));
         method.apply(this, cleaned as typeof args);
       },
     },
@@ -95,16 +97,23 @@ function cleanObject(value: object, depth: number): unknown {
 const cleanText = (text: string): string =>
   secretText.reduce((cleaned, [pattern, replacement]) => cleaned.replace(pattern, replacement), text);
 
+function errorIn(facts: unknown): Error | undefined {
+  const value = typeof facts === 'object' && facts !== null && 'err' in facts ? facts.err : facts;
+  return value instanceof Error ? value : undefined;
+}
+
+function errorMessage(error: Error): string {
+  // Prisma prints the arguments of the failed call before the reason, which is the last line.
+  const isPrisma = error.name.startsWith('PrismaClient');
+  return cleanText(isPrisma ? (error.message.trim().split('\n').at(-1) ?? '') : error.message);
+}
+
 function errorFacts(error: Error, depth: number): Record<string, unknown> {
   const code: unknown = 'code' in error ? error.code : undefined;
-  // Prisma prints the arguments of the failed call before the reason, which is the last line.
-  const message = error.name.startsWith('PrismaClient')
-    ? (error.message.trim().split('\n').at(-1) ?? '')
-    : error.message;
   return {
     type: error.name,
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
-    message: cleanText(message),
+    message: errorMessage(error),
     // A stack begins with the message, which may hold several lines: the frames alone are kept.
     stack: (error.stack ?? '')
       .split('\n')

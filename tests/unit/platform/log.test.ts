@@ -45,7 +45,8 @@ describe('no secret reaches the log', () => {
     const error = Object.assign(new TypeError(`Bearer ${canary} was refused`, { cause }), { parameters: [canary] });
     log.error({ err: error }, 'failed');
     log.error({ errors: new AggregateError([error, canaryFault()], 'both') }, 'failed twice');
-    log.error(error, 'failed bare');
+    log.error(error);
+    log.error({ err: error });
     expect(lines.join('')).not.toContain(canary);
     const err = records()[0]?.['err'];
     expect(err).toMatchObject({ type: 'TypeError', message: 'Bearer [redacted] was refused' });

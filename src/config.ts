@@ -6,7 +6,12 @@ const flag = (fallback: boolean) => z.stringbool().default(fallback);
 const list = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''));
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  );
 const optional = z.string().min(1).optional();
 
 /**
@@ -22,23 +27,35 @@ export const Environment = z.object({
   PUBLIC_HOSTS: list.describe('Host names (comma-separated) requests may name; empty: any well-formed one.'),
   CORS_ORIGINS: list.describe('Origins (comma-separated) of web pages that may call; empty: none but the own.'),
   TRUST_PROXY: list.describe('Addresses or CIDR ranges of proxies whose X-Forwarded-For counts.'),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info').describe('Log level.'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('Log level.'),
   DATA_DIR: z.string().min(1).default('./data').describe('Folder of the embedded database, its backups and the keys.'),
   DATABASE_URL: optional.describe('PostgreSQL 15+ with pgvector 0.8+; unset: the embedded engine in DATA_DIR.'),
   DIRECT_DATABASE_URL: optional.describe('A URL past the pooler, for LISTEN and migrations.'),
   DATABASE_POOL_SIZE: integer(1, 200, 10).describe('Connections of one process to the server engine.'),
   STATEMENT_TIMEOUT_MS: integer(100, 600_000, 10_000).describe('Longest run of one SQL statement.'),
-  BACKUP_INTERVAL_MIN: integer(1, 10_080, 15).describe('Minutes between backups of the embedded folder, if it changed.'),
+  BACKUP_INTERVAL_MIN: integer(1, 10_080, 15).describe(
+    'Minutes between backups of the embedded folder, if it changed.',
+  ),
   BACKUP_KEEP: integer(1, 100, 5).describe('How many backups of the embedded folder are kept.'),
   JWT_SECRET: optional.describe('At least 32 bytes; required with DATABASE_URL, else made once in DATA_DIR.'),
   JWT_SECRET_FILE: optional.describe('A file that holds JWT_SECRET.'),
   ACCESS_TOKEN_MINUTES: integer(1, 1_440, 60).describe('Life of an access token.'),
   REFRESH_TOKEN_DAYS: integer(1, 365, 7).describe('Life of a refresh token.'),
   SESSION_MAX_DAYS: integer(1, 3_650, 30).describe('Life of a log-in, however often refreshed.'),
-  SIGNUP: z.enum(['open', 'closed']).default('open').describe('Whether strangers may sign up; the first account always may.'),
+  SIGNUP: z
+    .enum(['open', 'closed'])
+    .default('open')
+    .describe('Whether strangers may sign up; the first account always may.'),
   PASSWORD_MIN_LENGTH: integer(8, 128, 12).describe('Shortest password, in characters.'),
-  LOGIN_FAILURES_PER_15_MIN: integer(1, 100_000, 10).describe('Failed log-ins or sign-ups per address and per account.'),
-  PROMPTS_PER_SECOND: integer(1, 100_000, 1).describe('Prompt creations, and similarity queries, per user (embedded: 20).'),
+  LOGIN_FAILURES_PER_15_MIN: integer(1, 100_000, 10).describe(
+    'Failed log-ins or sign-ups per address and per account.',
+  ),
+  PROMPTS_PER_SECOND: integer(1, 100_000, 1).describe(
+    'Prompt creations, and similarity queries, per user (embedded: 20).',
+  ),
   PROMPTS_PER_MINUTE: integer(1, 1_000_000, 10).describe('The same per minute (embedded: 600).'),
   PROMPTS_BURST: integer(0, 100_000, 0).describe('Extra calls a minute above the per-second rate (embedded: 100).'),
   SOCKETS_PER_USER: integer(1, 100_000, 50).describe('Open WebSockets of one user.'),
@@ -62,7 +79,11 @@ export const Environment = z.object({
   LLM_MAX_RETRIES: integer(0, 10, 2).describe('Retries on 429 and 5xx before the first byte.'),
   LLM_MAX_OUTPUT_TOKENS: integer(1, 1_000_000, 4_096).describe('Output tokens asked for when a call says none.'),
   LLM_CONCURRENCY: integer(1, 10_000, 64).describe('Model calls at once in one process.'),
-  LLM_DAILY_CAP_USD: z.coerce.number().positive().optional().describe('Most model money a UTC day, per user and per project.'),
+  LLM_DAILY_CAP_USD: z.coerce
+    .number()
+    .positive()
+    .optional()
+    .describe('Most model money a UTC day, per user and per project.'),
   SHUTDOWN_MS: integer(100, 60_000, 9_000).describe('Longest graceful shutdown.'),
 });
 
@@ -83,73 +104,120 @@ export class ConfigError extends Error {
  * Empty variables count as unset. Faults: `ConfigError` naming all variables at fault at once, never their values.
  */
 export function loadConfig(env: Record<string, string | undefined>): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''));
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
+  );
   const parsed = Environment.safeParse(given);
-  const problems = parsed.success ? crossChecks(parsed.data) : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  if (!parsed.success || problems.length > 0) throw new ConfigError(`The configuration does not work:\n- ${problems.join('\n- ')}`);
+  const problems = parsed.success
+    ? crossChecks(parsed.data)
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  if (!parsed.success || problems.length > 0)
+    throw new ConfigError(`The configuration does not work:\n- ${problems.join('\n- ')}`);
   return deepFreeze(grouped(parsed.data, given));
 }
 
 type Parsed = z.infer<typeof Environment>;
 
 function crossChecks(env: Parsed): string[] {
-  const problems: string[] = [];
+  const problems = env.JWT_SECRET === undefined ? [] : secretProblems(env.JWT_SECRET);
   if (env.DATABASE_URL !== undefined && env.JWT_SECRET === undefined && env.JWT_SECRET_FILE === undefined)
     problems.push('JWT_SECRET: required when DATABASE_URL is set (at least 32 bytes)');
-  if (env.JWT_SECRET !== undefined && new TextEncoder().encode(env.JWT_SECRET).length < 32)
-    problems.push('JWT_SECRET: must be at least 32 bytes');
-  if (env.JWT_SECRET !== undefined && /change.?me|example|secret.?here/i.test(env.JWT_SECRET))
-    problems.push('JWT_SECRET: is a sample value; make one of your own');
   if (env.DATABASE_URL !== undefined && !/^postgres(ql)?:\/\//.test(env.DATABASE_URL))
     problems.push('DATABASE_URL: must start with postgresql://');
-  if (env.LLM_BASE_URL !== undefined && env.LLM_MODEL === undefined) problems.push('LLM_MODEL: required when LLM_BASE_URL is set');
+  if (env.LLM_BASE_URL !== undefined && env.LLM_MODEL === undefined)
+    problems.push('LLM_MODEL: required when LLM_BASE_URL is set');
+  return problems;
+}
+
+function secretProblems(secret: string): string[] {
+  const problems: string[] = [];
+  if (new TextEncoder().encode(secret).length < 32) problems.push('JWT_SECRET: must be at least 32 bytes');
+  if (/change.?me|example|secret.?here/i.test(secret))
+    problems.push('JWT_SECRET: is a sample value; make one of your own');
   return problems;
 }
 
 function grouped(env: Parsed, given: Record<string, unknown>) {
-  const isEmbedded = env.DATABASE_URL === undefined;
-  /** The embedded engine serves one person: its defaults let them try without being stopped. */
-  const rate = (name: EnvironmentName & keyof Parsed, embedded: number): number =>
-    isEmbedded && !(name in given) ? embedded : Number(env[name]);
   return {
-    http: {
-      host: env.HOST, port: env.PORT, publicHosts: env.PUBLIC_HOSTS, corsOrigins: env.CORS_ORIGINS, trustProxy: env.TRUST_PROXY,
-      socketsPerUser: env.SOCKETS_PER_USER, socketsPerAddress: env.SOCKETS_PER_ADDRESS,
-      subscriptionsPerSocket: env.SUBSCRIPTIONS_PER_SOCKET,
-    },
+    http: http(env),
     metrics: { host: env.METRICS_HOST, port: env.METRICS_PORT, token: env.METRICS_TOKEN },
     log: { level: env.LOG_LEVEL },
-    db: {
-      engine: isEmbedded ? ('embedded' as const) : ('server' as const),
-      dataDir: env.DATA_DIR, url: env.DATABASE_URL, directUrl: env.DIRECT_DATABASE_URL ?? env.DATABASE_URL,
-      poolSize: env.DATABASE_POOL_SIZE, statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
-      backupIntervalMs: env.BACKUP_INTERVAL_MIN * 60_000, backupKeep: env.BACKUP_KEEP,
-    },
-    auth: {
-      jwtSecret: env.JWT_SECRET, jwtSecretFile: env.JWT_SECRET_FILE, dataDir: env.DATA_DIR,
-      accessTokenMs: env.ACCESS_TOKEN_MINUTES * 60_000, refreshTokenMs: env.REFRESH_TOKEN_DAYS * 86_400_000,
-      sessionMaxMs: env.SESSION_MAX_DAYS * 86_400_000, isSignupOpen: env.SIGNUP === 'open',
-      passwordMinLength: env.PASSWORD_MIN_LENGTH, loginFailuresPer15Min: env.LOGIN_FAILURES_PER_15_MIN,
-    },
-    limits: {
-      promptsPerSecond: rate('PROMPTS_PER_SECOND', 20), promptsPerMinute: rate('PROMPTS_PER_MINUTE', 600),
-      promptsBurst: rate('PROMPTS_BURST', 100),
-    },
+    db: db(env),
+    auth: auth(env),
+    limits: limits(env, given),
     events: { retentionMs: env.EVENT_RETENTION_HOURS * 3_600_000 },
     embedding: {
-      embedder: env.EMBEDDER, modelDir: env.MODEL_DIR ?? `${env.DATA_DIR}/models`, mirrorUrl: env.MODEL_MIRROR,
-      threads: env.EMBEDDING_THREADS, queueLimit: env.EMBEDDING_QUEUE_LIMIT,
+      embedder: env.EMBEDDER,
+      modelDir: env.MODEL_DIR ?? `${env.DATA_DIR}/models`,
+      mirrorUrl: env.MODEL_MIRROR,
+      threads: env.EMBEDDING_THREADS,
+      queueLimit: env.EMBEDDING_QUEUE_LIMIT,
     },
-    llm: {
-      isOffline: env.PROMPTWELL_OFFLINE,
-      baseUrl: env.LLM_BASE_URL ?? env.OPENAI_BASE_URL, apiKey: env.LLM_API_KEY ?? env.OPENAI_API_KEY,
-      anthropicApiKey: env.ANTHROPIC_API_KEY, model: env.LLM_MODEL,
-      timeoutMs: env.LLM_TIMEOUT_MS, idleTimeoutMs: env.LLM_IDLE_TIMEOUT_MS, maxRetries: env.LLM_MAX_RETRIES,
-      maxOutputTokens: env.LLM_MAX_OUTPUT_TOKENS, concurrency: env.LLM_CONCURRENCY, dailyCapUsd: env.LLM_DAILY_CAP_USD,
-    },
+    llm: llm(env),
     shutdownMs: env.SHUTDOWN_MS,
   };
 }
+
+const http = (env: Parsed) => ({
+  host: env.HOST,
+  port: env.PORT,
+  publicHosts: env.PUBLIC_HOSTS,
+  corsOrigins: env.CORS_ORIGINS,
+  trustProxy: env.TRUST_PROXY,
+  socketsPerUser: env.SOCKETS_PER_USER,
+  socketsPerAddress: env.SOCKETS_PER_ADDRESS,
+  subscriptionsPerSocket: env.SUBSCRIPTIONS_PER_SOCKET,
+});
+
+const db = (env: Parsed) => ({
+  engine: env.DATABASE_URL === undefined ? ('embedded' as const) : ('server' as const),
+  dataDir: env.DATA_DIR,
+  url: env.DATABASE_URL,
+  directUrl: env.DIRECT_DATABASE_URL ?? env.DATABASE_URL,
+  poolSize: env.DATABASE_POOL_SIZE,
+  statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
+  backupIntervalMs: env.BACKUP_INTERVAL_MIN * 60_000,
+  backupKeep: env.BACKUP_KEEP,
+});
+
+const auth = (env: Parsed) => ({
+  jwtSecret: env.JWT_SECRET,
+  jwtSecretFile: env.JWT_SECRET_FILE,
+  dataDir: env.DATA_DIR,
+  accessTokenMs: env.ACCESS_TOKEN_MINUTES * 60_000,
+  refreshTokenMs: env.REFRESH_TOKEN_DAYS * 86_400_000,
+  sessionMaxMs: env.SESSION_MAX_DAYS * 86_400_000,
+  isSignupOpen: env.SIGNUP === 'open',
+  passwordMinLength: env.PASSWORD_MIN_LENGTH,
+  loginFailuresPer15Min: env.LOGIN_FAILURES_PER_15_MIN,
+});
+
+function limits(env: Parsed, given: Record<string, unknown>) {
+  const isEmbedded = env.DATABASE_URL === undefined;
+  // The embedded engine serves one person: its defaults let them try without being stopped.
+  const rate = (name: 'PROMPTS_PER_SECOND' | 'PROMPTS_PER_MINUTE' | 'PROMPTS_BURST', embedded: number): number =>
+    isEmbedded && !(name in given) ? embedded : env[name];
+  return {
+    promptsPerSecond: rate('PROMPTS_PER_SECOND', 20),
+    promptsPerMinute: rate('PROMPTS_PER_MINUTE', 600),
+    promptsBurst: rate('PROMPTS_BURST', 100),
+  };
+}
+
+const llm = (env: Parsed) => ({
+  isOffline: env.PROMPTWELL_OFFLINE,
+  baseUrl: env.LLM_BASE_URL ?? env.OPENAI_BASE_URL,
+  // A key goes only where it was given for: OpenAI's never to LLM_BASE_URL.
+        apiKey: env.LLM_API_KEY ?? (env.LLM_BASE_URL === undefined ? env.OPENAI_API_KEY : undefined),
+  anthropicApiKey: env.ANTHROPIC_API_KEY,
+  model: env.LLM_MODEL,
+  timeoutMs: env.LLM_TIMEOUT_MS,
+  idleTimeoutMs: env.LLM_IDLE_TIMEOUT_MS,
+  maxRetries: env.LLM_MAX_RETRIES,
+  maxOutputTokens: env.LLM_MAX_OUTPUT_TOKENS,
+  concurrency: env.LLM_CONCURRENCY,
+  dailyCapUsd: env.LLM_DAILY_CAP_USD,
+});
 
 function deepFreeze<T extends object>(value: T): T {
   for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) deepFreeze(child);

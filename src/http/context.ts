@@ -21,8 +21,37 @@ export interface Caller {
   connection: Connection;
 }
 
-/** A connection that always has room: Node's streams hold HTTP responses back by themselves. */
-export const roomyConnection: Connection = { drained: () => Promise.resolve() };
+/**
+ * HTTP as a connection: Node's streams hold responses back by themselves, so it always has room. Its subscriptions
+ * (server-sent events) count against their user, `maxPerUser` at once.
+ */
+export class HttpConnection implements Connection {
+  readonly #maxPerUser: number;
+  readonly #byUser = new Map<string, number>();
+
+  constructor(maxPerUser: number) {
+    this.#maxPerUser = maxPerUser;
+  }
+
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  isOpen(): boolean {
+    return true;
+  }
+
+  enter(userId: string): (() => void) | null {
+    const count = this.#byUser.get(userId) ?? 0;
+    if (count >= this.#maxPerUser) return null;
+    this.#byUser.set(userId, count + 1);
+    return () => {
+      const left = (this.#byUser.get(userId) ?? 1) - 1;
+      if (left > 0) this.#byUser.set(userId, left);
+      else this.#byUser.delete(userId);
+    };
+  }
+}
 
 /** The context of one caller; the credential is checked anew at each `identify`, through the authenticator's cache. */
 export function contextOf(deps: ContextDeps, caller: Caller): Context {

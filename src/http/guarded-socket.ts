@@ -22,11 +22,15 @@ export class GuardedSocket extends EventEmitter implements Connection {
   #waiting: (() => void)[] = [];
   #stall: NodeJS.Timeout | undefined;
 
-  constructor(socket: WebSocket, clock: Clock) {
+  readonly #maxSubscriptions: number;
+  #subscriptions = 0;
+
+  constructor(socket: WebSocket, deps: { clock: Clock; maxSubscriptions: number }) {
     super();
     this.#socket = socket;
-    this.#clock = clock;
-    this.#refilledAtMs = clock.monotonicMs();
+    this.#clock = deps.clock;
+    this.#maxSubscriptions = deps.maxSubscriptions;
+    this.#refilledAtMs = deps.clock.monotonicMs();
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
     socket.on('error', (error) => this.listenerCount('error') > 0 && this.emit('error', error));
     socket.once('close', (code) => {
@@ -54,6 +58,18 @@ export class GuardedSocket extends EventEmitter implements Connection {
     if (this.#socket.readyState !== openState || this.#socket.bufferedAmount <= limits.socketHighWaterBytes)
       return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  isOpen(): boolean {
+    return this.#socket.readyState === openState;
+  }
+
+  enter(): (() => void) | null {
+    if (this.#subscriptions >= this.#maxSubscriptions) return null;
+    this.#subscriptions += 1;
+    return () => {
+      this.#subscriptions -= 1;
+    };
   }
 
   /** Closes with a code; a peer that does not answer the closing is cut off. */

@@ -7,7 +7,7 @@ import type { WebSocket, WebSocketServer } from 'ws';
 import { Fault } from '../kernel/fault.js';
 import type { ProcedureMeta } from '../rpc/init.js';
 import { faultOf, isBug } from '../rpc/faults.js';
-import { bearerOf, contextOf, roomyConnection } from './context.js';
+import { bearerOf, contextOf, HttpConnection } from './context.js';
 import { GuardedSocket } from './guarded-socket.js';
 import { closeCodes, limits } from './limits.js';
 import type { HttpDeps } from './server.js';
@@ -16,6 +16,7 @@ import type { AdmittedSocket, Sockets } from './sockets.js';
 /** Mounts the router at `/trpc`: calls and server-sent events over HTTP, everything over WebSocket. */
 export function mountTrpc(server: FastifyInstance, deps: HttpDeps, sockets: Sockets): void {
   const webSocketOnly = webSocketOnlyPaths(deps.router);
+  const connection = new HttpConnection(deps.config.socketsPerUser);
   server.all('/trpc/:path', async (request, reply) => {
     const { path } = request.params as { path: string };
     if (webSocketOnly.has(path)) throw new Fault('methodNotAllowed', `${path} runs over WebSocket only.`);
@@ -27,7 +28,7 @@ export function mountTrpc(server: FastifyInstance, deps: HttpDeps, sockets: Sock
       maxBatchSize: limits.batchCalls,
       maxBodySize: limits.bodyBytes,
       allowMethodOverride: true,
-      createContext: () => httpContext(deps, request),
+      createContext: () => httpContext(deps, request, connection),
       onError: ({ error, path: at }) => logError(deps, { error, path: at, requestId: request.id }),
       responseMeta: ({ errors }) => ({ headers: retryHeaders(errors) }),
     });
@@ -41,13 +42,13 @@ function webSocketOnlyPaths(router: AnyTRPCRouter): Set<string> {
   return new Set(procedures.filter(([, { _def }]) => (_def.meta as ProcedureMeta | undefined)?.isWebSocketOnly).map(([path]) => path));
 }
 
-const httpContext = (deps: HttpDeps, request: FastifyRequest) =>
+const httpContext = (deps: HttpDeps, request: FastifyRequest, connection: HttpConnection) =>
   contextOf(deps, {
     requestId: request.id,
     address: request.ip,
     credential: bearerOf(request.raw),
     transport: 'http',
-    connection: roomyConnection,
+    connection,
   });
 
 function mountSockets(server: FastifyInstance, deps: HttpDeps, sockets: Sockets): void {
@@ -69,7 +70,7 @@ function mountSockets(server: FastifyInstance, deps: HttpDeps, sockets: Sockets)
   });
   server.get('/trpc', { websocket: true }, (socket: WebSocket, request: FastifyRequest) => {
     if (!sockets.hasRoomFor(request.ip)) return socket.close(closeCodes.policy, 'too many sockets');
-    const guarded = new GuardedSocket(socket, deps.clock);
+    const guarded = new GuardedSocket(socket, { clock: deps.clock, maxSubscriptions: deps.config.subscriptionsPerSocket });
     admitted.set(guarded, { socket: sockets.admit(guarded, request.ip), request });
     onConnection(guarded as unknown as WebSocket, request.raw as IncomingMessage);
   });

@@ -48,6 +48,7 @@ export class Fault extends Error {
   readonly kind: FaultKind;
   readonly details: FaultDetails;
 
+  // oxlint-disable-next-line max-params -- the four things every fault says; an object would lengthen each throw
   constructor(kind: FaultKind, message: string, details: FaultDetails = {}, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;

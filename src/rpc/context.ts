@@ -5,6 +5,10 @@ import type { Log } from '../platform/log.js';
 export interface Connection {
   /** Resolves when the socket has room for more; at once over HTTP. Rejects never: a closed socket aborts the call's signal. */
   drained(): Promise<void>;
+  /** False once the peer is gone: then a stopped subscription was cut, not ended by its client. */
+  isOpen(): boolean;
+  /** Counts a subscription in; answers what counts it out, or null when there are too many already. */
+  enter(userId: string): (() => void) | null;
 }
 
 /** Who is asking, and nothing else: services are not on the context. Over WebSocket it is made once per connection. */

@@ -58,6 +58,7 @@ export const PromptIdInput = z.strictObject({ projectId, id });
 
 /** What a prompt is now. */
 export const PromptStatus = z.enum(['pending', 'completed', 'failed', 'cancelled']);
+export type PromptStatus = z.infer<typeof PromptStatus>;
 
 /** Which prompts are meant; every field given must hold. `text` is found literally, without regard to case. */
 export const PromptFilter = z.strictObject({
@@ -116,62 +117,68 @@ export const SimilarPromptsInput = z
   });
 export type SimilarPromptsInput = z.infer<typeof SimilarPromptsInput>;
 
-/** One answer of a model. */
-export const ResponseView = z.object({
-  id: z.string(),
-  text: z.string(),
-  model: z.string(),
-  provider: z.string(),
-  finishReason: z.string().nullable(),
-  usage: z
-    .object({
-      inputTokens: z.int(),
-      outputTokens: z.int(),
-      totalTokens: z.int(),
-      cachedInputTokens: z.int(),
-      isEstimated: z.boolean(),
-    })
-    .nullable(),
-  costUsd: z.number().nullable(),
-  latencyMs: z.int(),
-  timeToFirstTokenMs: z.int().nullable(),
-  error: z.object({ kind: z.string(), message: z.string() }).nullable(),
-  createdAt: z.string(),
-});
-export type ResponseView = z.infer<typeof ResponseView>;
+/** Any JSON value. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
-/** A prompt as it crosses the wire; `response` is the newest of its `responses`. */
-export const PromptView = z.object({
-  id: z.string(),
-  projectId: z.string(),
-  userId: z.string(),
-  text: z.string(),
-  system: z.string().nullable(),
-  status: PromptStatus,
-  response: ResponseView.nullable(),
-  responses: z.int(),
-  embedding: z.object({ space: z.string(), model: z.string(), dimensions: z.int(), truncated: z.boolean() }).nullable(),
-  conversationId: z.string().nullable(),
-  environment: z.string(),
-  tags: z.array(z.string()),
-  metadata: z.record(z.string(), z.json()),
-  createdAt: z.string(),
-  updatedAt: z.string(),
-});
-export type PromptView = z.infer<typeof PromptView>;
+/** One answer of a model: whole, cut short or failed. */
+export interface ResponseView {
+  id: string;
+  text: string;
+  model: string;
+  provider: string;
+  finishReason: string | null;
+  usage: {
+    inputTokens: number;
+    outputTokens: number;
+    totalTokens: number;
+    cachedInputTokens: number;
+    /** True when the provider gave no counts and they were estimated here. */
+    isEstimated: boolean;
+  } | null;
+  /** USD; null when the model's price is unknown. */
+  costUsd: number | null;
+  latencyMs: number;
+  timeToFirstTokenMs: number | null;
+  error: { kind: string; message: string } | null;
+  /** ISO 8601, UTC. */
+  createdAt: string;
+}
 
-/** A page of prompts, newest first; `nextCursor` is null on the last. */
-export const PromptPage = z.object({ items: z.array(PromptView), nextCursor: z.string().nullable() });
-export type PromptPage = z.infer<typeof PromptPage>;
+/** A prompt as it crosses the wire; `response` is the newest of its `responses`. Vectors never do. */
+export interface PromptView {
+  id: string;
+  projectId: string;
+  userId: string;
+  text: string;
+  system: string | null;
+  status: PromptStatus;
+  response: ResponseView | null;
+  responses: number;
+  /** Null until the text has a vector in the space that serves. */
+  embedding: { space: string; model: string; dimensions: number; truncated: boolean } | null;
+  conversationId: string | null;
+  environment: string;
+  tags: string[];
+  metadata: { [key: string]: Json };
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** A page, newest first; `nextCursor` is null on the last. */
+export interface Page<Item> {
+  items: Item[];
+  nextCursor: string | null;
+}
 
 /** The answer of `prompts.similar`, nearest first. */
-export const SimilarPrompts = z.object({
-  hits: z.array(z.object({ prompt: PromptView, score: z.number() })),
-  lane: z.enum(['exact', 'hnsw']),
-  space: z.string(),
-  candidates: z.int(),
-});
-export type SimilarPrompts = z.infer<typeof SimilarPrompts>;
+export interface SimilarPrompts {
+  hits: { prompt: PromptView; score: number }[];
+  /** How it was searched: every vector of the project, or its approximate index. */
+  lane: 'exact' | 'hnsw';
+  space: string;
+  /** How many vectors passed the filter. */
+  candidates: number;
+}
 
 /** What `prompts.stream` yields: the stored prompt, the answer as it is made, the end. */
 export type PromptStreamEvent =

@@ -1,0 +1,29 @@
+FROM node:24-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig.json prisma.config.ts ./
+COPY .ci/generate.mjs .ci/
+COPY prisma prisma
+COPY src src
+RUN npm run build && npm prune --omit=dev
+# The embedder runs on this platform's CPU: the native libraries of the others and the browser's runtime are 430 MB.
+RUN rm -rf node_modules/onnxruntime-web \
+ && arch="$(node -p process.arch)" \
+ && find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -name linux -exec rm -rf {} + \
+ && find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 -type d ! -name "$arch" -exec rm -rf {} +
+
+FROM node:24-slim
+WORKDIR /app
+ENV HOST=0.0.0.0 DATA_DIR=/data ORT_DISABLE_TELEMETRY=1
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY prisma/migrations prisma/migrations
+RUN install -d -o node -g node -m 0700 /data
+USER node
+VOLUME /data
+EXPOSE 3000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT ?? 3000}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "dist/main.js"]

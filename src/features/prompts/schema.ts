@@ -46,11 +46,17 @@ export const CreatePromptInput = z.strictObject({
 export type CreatePromptInput = z.infer<typeof CreatePromptInput>;
 
 /** Input of `prompts.stream`; `lastEventId` is set by the client when it resumes. */
-export const StreamPromptInput = z.strictObject({
-  ...createFields,
-  idempotencyKey: label(200),
-  lastEventId: z.string().min(1).max(200).exactOptional(),
-});
+export const StreamPromptInput = z
+  .strictObject({
+    ...createFields,
+    /** Promptwell's own client makes one, so it may be left out there. */
+    idempotencyKey: label(200).exactOptional(),
+    lastEventId: z.string().min(1).max(200).exactOptional(),
+  })
+  .refine((input) => input.idempotencyKey !== undefined, {
+    message: 'is required: a cut stream is sent again and must not ask the model twice',
+    path: ['idempotencyKey'],
+  });
 export type StreamPromptInput = z.infer<typeof StreamPromptInput>;
 
 /** Input of procedures on one prompt. */

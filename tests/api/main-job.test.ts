@@ -17,7 +17,10 @@ test('a prompt is answered, kept, found by other words, and heard live by its ow
   const heard: string[] = [];
   const heardByBob: string[] = [];
   const listen = (person: typeof ada, into: string[]) =>
-    person.client.feed.follow.subscribe({}, { onData: ({ data }) => void into.push(data.kind), onError: (error) => void into.push(String(error)) });
+    person.client.feed.follow.subscribe(
+      {},
+      { onData: ({ data }) => void into.push(data.kind), onError: (error) => void into.push(String(error)) },
+    );
   const subscriptions = [listen(ada, heard), listen(bob, heardByBob)];
   await until('both to listen', () => (heard.length > 0 && heardByBob.length > 0 ? true : undefined));
   const prompt = await ada.client.prompts.create.mutate({ text: 'How do I bake sourdough bread at home?' });

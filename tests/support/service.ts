@@ -90,7 +90,10 @@ async function databaseHome() {
   };
 }
 
-async function serve(env: Record<string, string>, options: AppOptions & { onDispose: () => Promise<void> }): Promise<TestService> {
+async function serve(
+  env: Record<string, string>,
+  options: AppOptions & { onDispose: () => Promise<void> },
+): Promise<TestService> {
   const logged: TestService['logged'] = [];
   const { onDispose, ...appOptions } = options;
   const app = await createApp(loadConfig(env), { compiledUrl, log: recording(logged), ...appOptions });

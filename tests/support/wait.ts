@@ -1,5 +1,9 @@
 /** Resolves with the first answer of `look` that is not undefined. Faults: an error that says what was waited for. */
-export async function until<T>(what: string, look: () => T | undefined | Promise<T | undefined>, deadlineMs = 10_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | Promise<T | undefined>,
+  deadlineMs = 10_000,
+): Promise<T> {
   const endMs = performance.now() + deadlineMs;
   for (;;) {
     const found = await look();

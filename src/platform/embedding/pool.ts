@@ -254,7 +254,12 @@ const full = (retryAfterMs: number): Fault =>
   new Fault('overloaded', 'Too many texts wait to be embedded.', { reason: 'queueFull', retryAfterMs });
 
 const cannotStart = (cause: Error): Fault =>
-  new Fault('overloaded', 'The embedder does not start.', { reason: 'noThread', retryAfterMs: longestRestartMs }, cause);
+  new Fault(
+    'overloaded',
+    'The embedder does not start.',
+    { reason: 'noThread', retryAfterMs: longestRestartMs },
+    cause,
+  );
 
 const unembeddable = (cause: unknown): Fault =>
   new Fault('unprocessable', 'The text cannot be embedded.', { reason: 'embedding' }, cause);

@@ -151,7 +151,8 @@ class FileFetch {
 
   async #append(part: FileHandle, response: Response, silence: Silence): Promise<void> {
     let { size } = await part.stat();
-    for await (const chunk of response.body ?? []) {
+    const body = response.body as AsyncIterable<Uint8Array> | null;
+    for await (const chunk of body ?? []) {
       silence.heard();
       await part.write(chunk);
       size += chunk.byteLength;

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { flawOf, type ModelFile, modelFiles, modelFolder, modelName } from './model-files.js';
 
 /** Why a file could not be had. */
-export type ModelFetchReason = 'unreachable' | 'refused' | 'stalled' | 'cut' | 'wrongFile' | 'cancelled';
+type ModelFetchReason = 'unreachable' | 'refused' | 'stalled' | 'cut' | 'wrongFile' | 'cancelled';
 
 /** A file of the model could not be fetched; the message names file, address and cause. */
 export class ModelFetchError extends Error {

@@ -20,7 +20,7 @@ export interface EmbedderDeps {
   model: ModelChoice;
   /** Threads that embed, each with the model in memory. */
   threads: number;
-  /** Texts that may wait in each lane. */
+  /** Texts that may wait in each lane; a call with more new texts than that never gets in. */
   queueLimit: number;
   clock: Clock;
   observer: EmbeddingObserver;

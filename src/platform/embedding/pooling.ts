@@ -1,5 +1,5 @@
 /** The model's answer to a run: for each window and token one row of `dimensions` numbers. */
-export interface TokenVectors {
+interface TokenVectors {
   data: Float32Array;
   /** Tokens of each window, padding included. */
   paddedLength: number;

@@ -38,7 +38,7 @@ export interface Job {
 }
 
 /** One caller's wait for one job. */
-export interface Wait {
+interface Wait {
   embedded: Promise<EmbeddedText>;
   /** Ends the wait with `cause`; a waiting text that nobody else wants leaves its line. */
   leave(cause: unknown): void;

@@ -48,7 +48,8 @@ export interface AppOptions {
 export interface App {
   url: string;
   metricsUrl: string;
-  engine: Database['engine'];
+  /** What it stores in; tests look there for what must not have been written. */
+  db: Database;
   /** The space whose vectors answer similarity, and why it is that one. */
   embedding: { space: string; reason: string };
   /** Takes no new work, finishes what was accepted, then closes everything. Twice is the same promise. */
@@ -185,7 +186,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   return {
     url,
     metricsUrl,
-    engine: db.engine,
+    db,
     embedding: { space: space.name, reason: chosen.reason },
     close: () => lifecycle.close(),
   };

@@ -1,16 +1,18 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createLexicalModel } from '../../src/platform/embedding/lexical.js';
 import { normalize, tokenize } from '../../src/platform/embedding/lexical/tokens.js';
+import { createLexicalModel } from '../../src/platform/embedding/lexical.js';
 
 /** Any string at all: binary units include lone surrogates; graphemes include emoji, marks and every script. */
 const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 400 }),
   fc.string({ unit: 'grapheme', maxLength: 200 }),
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 200 }).map((units) => String.fromCharCode(...units)),
-  fc.array(fc.constantFrom('write', 'a', "don't", 'poem', 'c++', '\ud800', '今日', '1,000', '\u0301', '🙂'), { maxLength: 40 }).map(
-    (words) => words.join(' '),
-  ),
+  fc
+    .array(fc.constantFrom('write', 'a', "don't", 'poem', 'c++', '\ud800', '今日', '1,000', '\u0301', '🙂'), {
+      maxLength: 40,
+    })
+    .map((words) => words.join(' ')),
 );
 
 const vectorOf = (text: string, model = createLexicalModel()): Float32Array =>
@@ -45,9 +47,12 @@ test('letter case does not change the vector of a text', () => {
   const model = createLexicalModel();
   const latin = fc.string({ unit: fc.constantFrom(...'abc xyz éü ñ 12,.!?'), maxLength: 60 });
   fc.assert(
-    fc.property(latin.filter((text) => /\w/.test(text)), (text) => {
-      expect(vectorOf(text.toUpperCase(), model)).toEqual(vectorOf(text, model));
-    }),
+    fc.property(
+      latin.filter((text) => /\w/.test(text)),
+      (text) => {
+        expect(vectorOf(text.toUpperCase(), model)).toEqual(vectorOf(text, model));
+      },
+    ),
   );
 });
 

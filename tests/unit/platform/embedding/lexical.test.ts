@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { createLexicalModel } from '../../../../src/platform/embedding/lexical.js';
 import { synonymGroups } from '../../../../src/platform/embedding/lexical/synonyms.js';
+import { createLexicalModel } from '../../../../src/platform/embedding/lexical.js';
 
 const model = createLexicalModel();
 const vectorOf = (text: string): Float32Array => model.embed([text])[0]?.vector ?? new Float32Array();
@@ -12,7 +12,8 @@ const cosine = (left: string, right: string): number => {
 
 /** Three thousand texts of many scripts, the same on every machine. */
 function* manyTexts(): Generator<string> {
-  const words = `write explain summarize the contract's clauses colour 1,234.5 don't naïve Straße C++ C# 机票 天気 카드 สวัสดี
+  const words =
+    `write explain summarize the contract's clauses colour 1,234.5 don't naïve Straße C++ C# 机票 天気 카드 สวัสดี
     письмо ΟΔΟΣ कविता قصيدة 🎉 👩‍💻 \ud800 ﬁne ² Ⅷ e\u0301 database doctors flights mice wrote u`.split(/\s+/);
   let seed = 42;
   for (let row = 0; row < 3_000; row += 1) {

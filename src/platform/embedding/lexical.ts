@@ -12,7 +12,7 @@ export interface LexicalModel {
   close(): Promise<void>;
 }
 
-/** Words whose features are kept; more than running text repeats, in some 5 MB. */
+/** Words whose features are kept; more than running text repeats, in some 10 MB. */
 const maxCachedWords = 10_000;
 
 /**
@@ -47,7 +47,7 @@ const wordlessSeed = 0x6d2c4f83;
  * Weak: two wordings without a word in common stay apart unless the hand-made tables know both, and words in common
  * count for more than a subject in common; the tables are English only; word order is not seen (`dog bites man` is
  * `man bites dog`); `don't` moves a short text only a little (`delete the file` with and without it: .86).
- * Cost: 15 to 25 microseconds a sentence; linear, and bounded by the first 4 096 words of a text.
+ * Cost: some 15 microseconds a sentence; linear, and bounded by the first 4 096 words of a text.
  * Source: the recipe was tuned on STS-B dev; figures and command in tests/bench/RESULTS.md.
  */
 export function createLexicalModel(): LexicalModel {

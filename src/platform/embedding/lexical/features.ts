@@ -4,8 +4,8 @@ import { stem } from './stemmer.js';
 
 /** What one word adds to a vector: the hashes of its features and, at the same places, their weights. */
 export interface WordFeatures {
-  hashes: Int32Array;
-  weights: Float64Array;
+  hashes: readonly number[];
+  weights: readonly number[];
   /** Where the features of the word's letters begin; those of its meaning come before. */
   lettersStart: number;
   /** The sum of the squared weights of the features of its meaning. */
@@ -51,8 +51,8 @@ export function featuresOf(word: string, lexicon: Lexicon): WordFeatures {
   const meaningEnergy = weights.reduce((energy, weight) => energy + weight * weight, 0);
   add(gramsOf(base), seeds.gram, 1);
   return {
-    hashes: Int32Array.of(...hashes),
-    weights: Float64Array.of(...weights),
+    hashes,
+    weights,
     lettersStart,
     meaningEnergy,
     wordWeight: lexicon.weightOf(word),

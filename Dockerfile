@@ -8,7 +8,9 @@ COPY prisma prisma
 COPY src src
 RUN npm run build && npm prune --omit=dev
 # The embedder runs on this platform's CPU: the native libraries of the others and the browser's runtime are 430 MB.
-RUN rm -rf node_modules/onnxruntime-web \
+# Migrations need no Prisma CLI; npm keeps it and its parts (150 MB) as optional peers of the client.
+RUN rm -rf node_modules/onnxruntime-web node_modules/prisma node_modules/typescript node_modules/effect \
+           node_modules/@prisma/config node_modules/@prisma/dev node_modules/@prisma/engines node_modules/@prisma/studio-core \
  && arch="$(node -p process.arch)" \
  && find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -name linux -exec rm -rf {} + \
  && find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 -type d ! -name "$arch" -exec rm -rf {} +

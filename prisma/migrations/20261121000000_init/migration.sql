@@ -126,7 +126,6 @@ CREATE TABLE "prompt" (
     "text_hash" TEXT NOT NULL,
     "system" TEXT,
     "status" "prompt_status" NOT NULL,
-    "error" JSONB,
     "model" TEXT,
     "parameters" JSONB NOT NULL DEFAULT '{}',
     "conversation_id" TEXT,
@@ -285,7 +284,7 @@ ALTER TABLE "event" ADD CONSTRAINT "event_project_id_fkey" FOREIGN KEY ("project
 
 -- Not expressible in schema.prisma, and left alone by Prisma's diff.
 
--- A vector of the wrong dimension cannot be stored. The function is immutable in effect: a space never changes.
+-- A vector of the wrong dimension, or without a direction, cannot be stored.
 CREATE FUNCTION embedding_dimensions_match() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   wanted integer;

@@ -1,0 +1,120 @@
+import {
+  createTRPCClient,
+  createWSClient,
+  httpBatchLink,
+  httpLink,
+  type Operation,
+  splitLink,
+  type TRPCClient,
+  TRPCClientError,
+  type TRPCLink,
+  wsLink,
+} from '@trpc/client';
+import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
+import type { AppRouter } from './router.js';
+
+export type { AppRouter } from './router.js';
+export { TRPCClientError };
+
+/** The input of each procedure: `Inputs['prompts']['create']`. */
+export type Inputs = inferRouterInputs<AppRouter>;
+
+/** The output of each procedure: `Outputs['prompts']['similar']`. */
+export type Outputs = inferRouterOutputs<AppRouter>;
+
+/** What sign-up, log-in and refresh answer under `tokens`. */
+export type SessionTokens = Outputs['auth']['login']['tokens'];
+
+/** A typed client of every procedure. */
+export type PromptwellClient = TRPCClient<AppRouter>;
+
+/** How a client reaches the service and who it is. */
+export interface ClientOptions {
+  /** The service's URL, for example `http://127.0.0.1:3000`. */
+  url: string;
+  /** An access token or API key. */
+  token?: string;
+  /** Called for the token of each request and each connection; instead of `token`. */
+  getToken?: () => string | Promise<string>;
+  /** A session's tokens: refreshed by the client before they expire. */
+  tokens?: SessionTokens;
+  /** Told of refreshed tokens, to keep them. */
+  onTokens?: (tokens: SessionTokens) => void;
+  /** The WebSocket class, where there is no global one (Node 20: `import { WebSocket } from 'ws'`). */
+  WebSocket?: unknown;
+}
+
+/** A token is refreshed this long before it expires. */
+const refreshAheadMs = 30_000;
+/** Calls that must not wait for each other: a model answers some of them. */
+const neverBatched = new Set(['prompts.create', 'prompts.regenerate', 'auth.login', 'auth.signup']);
+const maxBatchCalls = 10;
+
+/**
+ * A typed client: calls over HTTP, batched where that helps, subscriptions over one WebSocket that opens with the first
+ * and closes after the last.
+ *
+ * Shape: queries travel by POST (long inputs fail as GET). A cut subscription reconnects and resumes by itself, with a
+ * fresh token. `prompts.stream` gets an `idempotencyKey` if it has none, so that a resumed stream asks no model twice.
+ * Faults: `TRPCClientError`; read `error.data.code` and `error.data.details`.
+ */
+export function createPromptwellClient(options: ClientOptions): PromptwellClient {
+  const url = `${options.url.replace(/\/+$/, '')}/trpc`;
+  const token = tokenSource(options, url);
+  const headers = async (): Promise<Record<string, string>> => {
+    const bearer = await token();
+    return bearer === null ? {} : { authorization: `Bearer ${bearer}` };
+  };
+  const socket = createWSClient({
+    url: url.replace(/^http/, 'ws'),
+    connectionParams: async () => ({ token: (await token()) ?? '' }),
+    lazy: { enabled: true, closeMs: 1_000 },
+    keepAlive: { enabled: true, intervalMs: 20_000, pongTimeoutMs: 10_000 },
+    ...(options.WebSocket === undefined ? {} : { WebSocket: options.WebSocket as typeof WebSocket }),
+  });
+  return createTRPCClient<AppRouter>({
+    links: [
+      keyedStreams,
+      splitLink({
+        condition: (operation) => operation.type === 'subscription',
+        true: wsLink({ client: socket }),
+        false: splitLink({
+          condition: (operation) => neverBatched.has(operation.path),
+          true: httpLink({ url, headers, methodOverride: 'POST' }),
+          false: httpBatchLink({ url, headers, methodOverride: 'POST', maxItems: maxBatchCalls }),
+        }),
+      }),
+    ],
+  });
+}
+
+/** Gives each stream a key of its own, once: reconnecting re-sends the same input. */
+const keyedStreams: TRPCLink<AppRouter> = () => {
+  return ({ op, next }) => next(op.path === 'prompts.stream' ? { ...op, input: keyed(op) } : op);
+};
+
+function keyed({ input }: Operation): object {
+  return { idempotencyKey: globalThis.crypto.randomUUID(), ...(input as object) };
+}
+
+function tokenSource(options: ClientOptions, url: string): () => Promise<string | null> {
+  let { tokens } = options;
+  let refreshing: Promise<void> | undefined;
+  const refresh = async (refreshToken: string): Promise<void> => {
+    const bare = createTRPCClient<AppRouter>({ links: [httpLink({ url })] });
+    const answer = await bare.auth.refresh.mutate({ refreshToken });
+    tokens = answer.tokens;
+    options.onTokens?.(answer.tokens);
+  };
+  return async () => {
+    if (options.getToken !== undefined) return options.getToken();
+    if (tokens === undefined) return options.token ?? null;
+    if (Date.parse(tokens.accessTokenExpiresAt) - Date.now() < refreshAheadMs) {
+      refreshing ??= refresh(tokens.refreshToken).finally(() => {
+        refreshing = undefined;
+      });
+      await refreshing;
+    }
+    return tokens.accessToken;
+  };
+}

@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import { keyScopes } from '../../kernel/access.js';
+
+/** Source: issue 2 section 3. Unique without regard to case. */
+const Username = z
+  .string()
+  .regex(/^[A-Za-z0-9_.@+-]{3,64}$/, 'must be 3 to 64 characters of A-Z a-z 0-9 _ . @ + -');
+
+/** Any password worth checking: what is longer was never accepted as one. The least length is for new ones alone. */
+const Password = z.string().refine((text) => text.length <= 512 && Array.from(text).length <= 256, {
+  message: 'must have at most 256 characters',
+});
+
+const Token = z.string().min(1).max(4_096);
+const Name = z.string().trim().min(1, 'must not be blank').max(100).regex(/^\P{Cc}*$/u, 'must be one line of text');
+const Id = z.uuid();
+
+/** Input of `auth.signup`. */
+export const SignupInput = z.strictObject({
+  username: Username,
+  /** Source of the length: RFC 5321 section 4.5.3.1.3 (256 octets of path, two of them brackets). */
+  email: z.email().max(254).exactOptional(),
+  password: Password,
+});
+/** Input of `auth.signup`. */
+export type SignupInput = z.infer<typeof SignupInput>;
+
+/** Input of `auth.login`. A name that nobody can have is answered like any unknown one. */
+export const LoginInput = z.strictObject({ username: z.string().min(1).max(64), password: Password });
+/** Input of `auth.login`. */
+export type LoginInput = z.infer<typeof LoginInput>;
+
+/** Input of `auth.refresh` and `auth.logout`. */
+export const RefreshInput = z.strictObject({ refreshToken: Token });
+
+/** Input of `auth.changePassword`. */
+export const ChangePasswordInput = z.strictObject({ currentPassword: Password, newPassword: Password });
+/** Input of `auth.changePassword`. */
+export type ChangePasswordInput = z.infer<typeof ChangePasswordInput>;
+
+/** Input of `auth.deleteAccount`. */
+export const DeleteAccountInput = z.strictObject({ password: Password });
+
+/** Input of `apiKeys.create`; the key is bound to the project. */
+export const CreateApiKeyInput = z.strictObject({
+  projectId: Id.exactOptional(),
+  name: Name,
+  scopes: z
+    .array(z.enum(keyScopes))
+    .min(1)
+    .max(keyScopes.length)
+    .refine((scopes) => new Set(scopes).size === scopes.length, { message: 'must not repeat a scope' }),
+  expiresAt: z.iso.datetime({ offset: true }).exactOptional(),
+});
+/** Input of `apiKeys.create`. */
+export type CreateApiKeyInput = z.infer<typeof CreateApiKeyInput>;
+
+/** Input of `apiKeys.list`. */
+export const ListApiKeysInput = z.strictObject({ projectId: Id.exactOptional() }).default({});
+
+/** Input of `apiKeys.revoke`. */
+export const RevokeApiKeyInput = z.strictObject({ projectId: Id.exactOptional(), id: Id });
+
+/** Input of `projects.create`. */
+export const CreateProjectInput = z.strictObject({ name: Name });
+
+/** An account as its owner sees it. */
+export const UserView = z.strictObject({
+  id: z.string(),
+  username: z.string(),
+  email: z.string().nullable(),
+  createdAt: z.string(),
+});
+/** An account as its owner sees it. */
+export type UserView = z.infer<typeof UserView>;
+
+/** A project, with the caller's role in it. */
+export const ProjectView = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  isPersonal: z.boolean(),
+  role: z.enum(['owner', 'admin', 'member', 'viewer']),
+  createdAt: z.string(),
+});
+/** A project, with the caller's role in it. */
+export type ProjectView = z.infer<typeof ProjectView>;
+
+/** Who is signed in, and the project of calls that name none. */
+export const MeView = z.strictObject({ user: UserView, project: ProjectView });
+/** Who is signed in, and the project of calls that name none. */
+export type MeView = z.infer<typeof MeView>;
+
+/** A pair of tokens. */
+export const TokensView = z.strictObject({
+  accessToken: z.string(),
+  refreshToken: z.string(),
+  accessTokenExpiresAt: z.string(),
+  refreshTokenExpiresAt: z.string(),
+});
+
+/** What sign-up, log-in and a password change answer. */
+export const SessionView = z.strictObject({ user: UserView, project: ProjectView, tokens: TokensView });
+/** What sign-up, log-in and a password change answer. */
+export type SessionView = z.infer<typeof SessionView>;
+
+/** What `auth.refresh` answers. */
+export const RefreshView = z.strictObject({ tokens: TokensView });
+
+/** An API key as lists show it. */
+export const ApiKeyView = z.strictObject({
+  id: z.string(),
+  projectId: z.string(),
+  userId: z.string(),
+  name: z.string(),
+  prefix: z.string(),
+  scopes: z.array(z.enum(keyScopes)),
+  expiresAt: z.string().nullable(),
+  lastUsedAt: z.string().nullable(),
+  createdAt: z.string(),
+});
+/** An API key as lists show it. */
+export type ApiKeyView = z.infer<typeof ApiKeyView>;
+
+/** A new API key, with the key itself: shown this once. */
+export const NewApiKeyView = z.strictObject({ ...ApiKeyView.shape, key: z.string() });
+/** A new API key, with the key itself: shown this once. */
+export type NewApiKeyView = z.infer<typeof NewApiKeyView>;
+
+/** The answer of what has nothing to say but that it is done. */
+export const DoneView = z.strictObject({ isDone: z.literal(true) });
+
+/** All of a short list. */
+export const ApiKeyListView = z.strictObject({ items: z.array(ApiKeyView) });
+/** All of a short list. */
+export const ProjectListView = z.strictObject({ items: z.array(ProjectView) });

@@ -1,0 +1,146 @@
+import type { Config } from '../../../config.js';
+import type { Clock } from '../../../kernel/clock.js';
+import { Fault } from '../../../kernel/fault.js';
+import type { Ids } from '../../../kernel/ids.js';
+import { networkOf } from '../../../platform/auth/network.js';
+import type { Passwords } from '../../../platform/auth/passwords.js';
+import { keyedHash } from '../../../platform/auth/secret.js';
+import type { TokenGrant, Tokens } from '../../../platform/auth/tokens.js';
+import type { Database, Tx } from '../../../platform/db/database.js';
+import type { AttemptSubject, Throttle } from '../../../platform/throttle.js';
+import type { LoginInput, SessionView, SignupInput } from '../schema.js';
+import { AccountStore, type NewUser } from '../store/accounts.js';
+import { AccountLookups, type CredentialsRow } from '../store/lookups.js';
+import { projectView, userView } from '../view.js';
+import type { SessionService } from './sessions.js';
+
+/** What signing up and in needs. */
+export interface SignInDeps {
+  db: Database;
+  clock: Clock;
+  ids: Ids;
+  tokens: Tokens;
+  passwords: Passwords;
+  throttle: Pick<Throttle, 'attempt'>;
+  sessions: SessionService;
+  /** Keys the hashes of addresses and names. */
+  hashKey: Uint8Array;
+  config: Pick<Config['auth'], 'isSignupOpen'>;
+}
+
+/** An address not seen for this long is a stranger's again: leases of home lines turn over within weeks. */
+const knownAddressMs = 90 * 86_400_000;
+
+/** Accounts come into being, and people prove who they are. */
+export class SignInService {
+  readonly #deps: SignInDeps;
+  readonly #lookups: AccountLookups;
+
+  constructor(deps: SignInDeps) {
+    this.#deps = deps;
+    this.#lookups = new AccountLookups(deps.db);
+  }
+
+  /**
+   * A new account with its personal project, signed in.
+   *
+   * Faults: `forbidden` while sign-up is closed (never for the first account), `invalid` naming `password`, `conflict`
+   * naming `username`, `rateLimited` after too many taken names.
+   */
+  async signup(input: SignupInput, address: string): Promise<SessionView> {
+    const { passwords, throttle } = this.#deps;
+    if (!this.#deps.config.isSignupOpen && (await this.#lookups.hasUsers())) throw signupClosed();
+    await passwords.refuseWeak(input.password, { field: 'password', username: input.username });
+    const subject = this.#subject('signup', input.username, address);
+    return throttle.attempt(subject, async () => this.#createAccount(input, subject.address, await passwords.hash(input.password)));
+  }
+
+  /**
+   * Signs a person in.
+   *
+   * Shape: an unknown name and a wrong password are told apart neither by words nor by the work done.
+   * Faults: `unauthenticated`, `rateLimited`, `overloaded`.
+   */
+  async login(input: LoginInput, address: string): Promise<SessionView> {
+    const usernameKey = usernameKeyOf(input.username);
+    const addressHash = this.#addressHash(address);
+    const account = await this.#lookups.byUsernameKey(usernameKey, addressHash);
+    const subject = this.#subject('login', usernameKey, address, account?.isKnownAddress);
+    return this.#deps.throttle.attempt(subject, async () => {
+      const isRight = await this.#deps.passwords.verify(account?.passwordHash ?? null, input.password);
+      if (account === null || !isRight) throw new Fault('unauthenticated', 'Wrong username or password.', { reason: 'wrongCredentials' });
+      if (account.isDisabled) throw new Fault('unauthenticated', 'This account is disabled.', { reason: 'disabled' });
+      return this.#signIn(account, addressHash);
+    });
+  }
+
+  /**
+   * The account of a signed-in person who proves again to know the password.
+   *
+   * Faults: `unauthenticated` with reason `wrongPassword`; counted like a failed log-in from a known address.
+   */
+  async confirmPassword(userId: string, password: string, address: string): Promise<CredentialsRow> {
+    const account = await this.#lookups.byId(userId, this.#addressHash(address));
+    if (account === null) throw new Fault('unauthenticated', 'This account is gone.', { reason: 'revoked' });
+    const subject = this.#subject('login', usernameKeyOf(account.username), address, true);
+    return this.#deps.throttle.attempt(subject, async () => {
+      if (await this.#deps.passwords.verify(account.passwordHash, password)) return account;
+      throw new Fault('unauthenticated', 'The password is wrong.', { reason: 'wrongPassword' });
+    });
+  }
+
+  async #createAccount(input: SignupInput, addressHash: string, passwordHash: string): Promise<SessionView> {
+    const { db, clock, ids, tokens } = this.#deps;
+    const { username } = input;
+    const createdAt = new Date(clock.nowMs());
+    const user = { id: ids.uuid(), username, usernameKey: usernameKeyOf(username), email: input.email ?? null, passwordHash, createdAt };
+    const project = { id: ids.uuid(), name: username, isPersonal: true, createdAt };
+    const grant = await db.transaction(async (tx) => {
+      const store = new AccountStore(tx);
+      await this.#insertUser(store, user);
+      await store.insertProject(project, user.id);
+      return this.#openSession(tx, { userId: user.id, version: 1 }, addressHash);
+    });
+    return { user: userView(user), project: projectView({ ...project, role: 'owner' }), tokens: await tokens.issue(grant) };
+  }
+
+  async #insertUser(store: AccountStore, user: NewUser): Promise<void> {
+    if (!this.#deps.config.isSignupOpen) {
+      await store.lockSignups();
+      if (await store.hasUsers()) throw signupClosed();
+    }
+    if (await store.insertUser(user)) return;
+    const message = 'is taken';
+    throw new Fault('conflict', `username: ${message}`, { issues: [{ path: 'username', message }] });
+  }
+
+  async #signIn(account: CredentialsRow, addressHash: string): Promise<SessionView> {
+    const [project] = await this.#lookups.projects(account.id);
+    if (project === undefined) throw new Error(`User ${account.id} has no project.`);
+    const grant = await this.#deps.db.transaction((tx) =>
+      this.#openSession(tx, { userId: account.id, version: account.sessionVersion }, addressHash),
+    );
+    return { user: userView(account), project: projectView(project), tokens: await this.#deps.tokens.issue(grant) };
+  }
+
+  async #openSession(tx: Tx, user: { userId: string; version: number }, addressHash: string): Promise<TokenGrant> {
+    const at = new Date(this.#deps.clock.nowMs());
+    const forgetBefore = new Date(at.getTime() - knownAddressMs);
+    await new AccountStore(tx).rememberAddress({ userId: user.userId, addressHash, at, forgetBefore });
+    return this.#deps.sessions.open(tx, user);
+  }
+
+  #subject(bucket: AttemptSubject['bucket'], username: string, address: string, isKnownAddress = false): AttemptSubject {
+    const account = keyedHash(this.#deps.hashKey, `account ${usernameKeyOf(username)}`);
+    return { bucket, address: this.#addressHash(address), account, isKnownAddress };
+  }
+
+  #addressHash(address: string): string {
+    return keyedHash(this.#deps.hashKey, `address ${networkOf(address)}`);
+  }
+}
+
+/** The username as compared: without regard to case. Names are ASCII, so lower case is the whole of it. */
+export const usernameKeyOf = (username: string): string => username.toLowerCase();
+
+const signupClosed = (): Fault => new Fault('forbidden', 'Sign-up is closed here.', { reason: 'signupClosed' });

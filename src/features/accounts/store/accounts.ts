@@ -1,0 +1,106 @@
+import type { Role } from '../../../kernel/access.js';
+import type { Tx } from '../../../platform/db/database.js';
+
+/** A new account's row. */
+export interface NewUser {
+  id: string;
+  username: string;
+  usernameKey: string;
+  email: string | null;
+  passwordHash: string;
+  createdAt: Date;
+}
+
+/** A new project's row. */
+export interface NewProject {
+  id: string;
+  name: string;
+  isPersonal: boolean;
+  createdAt: Date;
+}
+
+/** Accounts, projects and memberships, inside one transaction. */
+export class AccountStore {
+  readonly #tx: Tx;
+
+  constructor(tx: Tx) {
+    this.#tx = tx;
+  }
+
+  /** Waits until no other transaction decides who is first; held to the end of this one. */
+  async lockSignups(): Promise<void> {
+    await this.#tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('promptwell signup'))`;
+  }
+
+  /** Whether anyone has an account. */
+  async hasUsers(): Promise<boolean> {
+    return (await this.#tx.user.findFirst({ select: { id: true } })) !== null;
+  }
+
+  /** False when the name is taken: a rival's insert is waited for, and a failed statement would cost a connection. */
+  async insertUser(user: NewUser): Promise<boolean> {
+    const { count } = await this.#tx.user.createMany({ data: [user], skipDuplicates: true });
+    return count === 1;
+  }
+
+  /** Adds a project with its owner. */
+  async insertProject(project: NewProject, ownerId: string): Promise<void> {
+    const { createdAt } = project;
+    await this.#tx.project.create({ data: { ...project, memberships: { create: { userId: ownerId, role: 'owner', createdAt } } } });
+  }
+
+  /** How many projects the user is in. */
+  countProjects(userId: string): Promise<number> {
+    return this.#tx.membership.count({ where: { userId } });
+  }
+
+  /** Replaces the password and ends sessions of lower versions; null when `version` is no longer the user's. */
+  async setPassword(userId: string, passwordHash: string, version: number): Promise<number | null> {
+    const next = version + 1;
+    const where = { id: userId, sessionVersion: version };
+    const { count } = await this.#tx.user.updateMany({ where, data: { passwordHash, sessionVersion: next } });
+    return count === 1 ? next : null;
+  }
+
+  /** Disables (at a time) or enables (null) an account; its sessions are over either way. */
+  async setDisabledAt(userId: string, disabledAt: Date | null): Promise<void> {
+    await this.#tx.user.update({ where: { id: userId }, data: { disabledAt, sessionVersion: { increment: 1 } } });
+  }
+
+  /** The names of shared projects that would be left without an owner. */
+  async projectsOnlyOwnedBy(userId: string): Promise<string[]> {
+    const owner: Role = 'owner';
+    const projects = await this.#tx.project.findMany({
+      where: {
+        isPersonal: false,
+        AND: [{ memberships: { some: { userId, role: owner } } }, { memberships: { none: { userId: { not: userId }, role: owner } } }],
+      },
+      select: { name: true },
+      orderBy: { id: 'asc' },
+    });
+    return projects.map(({ name }) => name);
+  }
+
+  /** Deletes the account with its personal project and everything in it. */
+  async deleteUser(userId: string): Promise<void> {
+    const personal = await this.#tx.project.findMany({
+      where: { isPersonal: true, memberships: { some: { userId, role: 'owner' } } },
+      select: { id: true },
+    });
+    const ids = personal.map(({ id }) => id);
+    await this.#tx.spend.deleteMany({ where: { scope: { in: [`user:${userId}`, ...ids.map((id) => `project:${id}`)] } } });
+    await this.#tx.project.deleteMany({ where: { id: { in: ids } } });
+    await this.#tx.user.delete({ where: { id: userId } });
+  }
+
+  /** Remembers that the account signed in from an address, and forgets the addresses not seen since `forgetBefore`. */
+  async rememberAddress(known: { userId: string; addressHash: string; at: Date; forgetBefore: Date }): Promise<void> {
+    const { userId, addressHash, at, forgetBefore } = known;
+    await this.#tx.knownAddress.upsert({
+      where: { userId_addressHash: { userId, addressHash } },
+      create: { userId, addressHash, lastSeenAt: at },
+      update: { lastSeenAt: at },
+    });
+    await this.#tx.knownAddress.deleteMany({ where: { userId, lastSeenAt: { lt: forgetBefore } } });
+  }
+}

@@ -1,0 +1,95 @@
+import type { EventBus } from '../../platform/events/bus.js';
+import { type EventPosition, isAfter, type StoredEvent } from '../../platform/events/catalogue.js';
+import type { EventLog } from '../../platform/events/log.js';
+import type { PromptView } from '../prompts/schema.js';
+
+/** Live events kept for one reader while it is busy; past it the reader catches up from the database. */
+const queueLimit = 64;
+const replayPageSize = 50;
+
+/** What a reader reads from. */
+export interface ReaderDeps {
+  bus: EventBus;
+  events: EventLog;
+  observer: { onOverflow(): void };
+}
+
+/** Reads one project's events: from the database until nothing is left, then live, and back when it fell behind. */
+export class FeedReader {
+  readonly #deps: ReaderDeps;
+  readonly #projectId: string;
+  #live: StoredEvent[] = [];
+  #isBehind = true;
+  #wake: () => void = () => undefined;
+  #leave: (() => void) | undefined;
+
+  constructor(deps: ReaderDeps, projectId: string) {
+    this.#deps = deps;
+    this.#projectId = projectId;
+  }
+
+  /** Listens first, so that nothing can fall between replay and live. */
+  async start(): Promise<void> {
+    this.#leave = await this.#deps.bus.subscribe(this.#projectId, (event) => this.#receive(event));
+  }
+
+  /** Listens no longer. */
+  stop(): void {
+    this.#leave?.();
+    this.#live = [];
+  }
+
+  /** The events after `from`, in order, each once, until `signal` fires. */
+  async *read(from: EventPosition, signal: AbortSignal): AsyncGenerator<StoredEvent<PromptView>> {
+    let last = from;
+    const wake = (): void => this.#wake();
+    signal.addEventListener('abort', wake);
+    try {
+      while (!signal.aborted) {
+        const events = this.#isBehind ? await this.#replay(last) : this.#take();
+        for (const event of events) {
+          if (signal.aborted) return;
+          if (!isAfter(event.position, last)) continue;
+          last = event.position;
+          yield event as StoredEvent<PromptView>;
+        }
+        if (!this.#isBehind && this.#live.length === 0 && !signal.aborted) await this.#rung();
+      }
+    } finally {
+      signal.removeEventListener('abort', wake);
+    }
+  }
+
+  /** The next page from the database; a page that is not full means that the rest comes live. */
+  async #replay(last: EventPosition): Promise<StoredEvent[]> {
+    this.#live = [];
+    this.#isBehind = false;
+    const events = await this.#deps.events.after(last, [this.#projectId], replayPageSize);
+    if (events.length === replayPageSize) this.#isBehind = true;
+    return events;
+  }
+
+  #take(): StoredEvent[] {
+    const events = this.#live;
+    this.#live = [];
+    return events;
+  }
+
+  #receive(event: StoredEvent): void {
+    if (this.#isBehind) return;
+    if (this.#live.length >= queueLimit) {
+      this.#isBehind = true;
+      this.#live = [];
+      this.#deps.observer.onOverflow();
+    } else {
+      this.#live.push(event);
+    }
+    this.#wake();
+  }
+
+  #rung(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}

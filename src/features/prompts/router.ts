@@ -1,0 +1,37 @@
+import { tracked } from '@trpc/server';
+import { projectProcedure, router } from '../../rpc/procedures.js';
+import { subscription } from '../../rpc/subscription.js';
+import {
+  CreatePromptInput,
+  ListPromptsInput,
+  PromptIdInput,
+  RegeneratePromptInput,
+  SimilarPromptsInput,
+  StreamPromptInput,
+  UpdatePromptInput,
+} from './schema.js';
+import type { PromptService } from './service/prompts.js';
+
+const reading = projectProcedure('prompts:read');
+const writing = projectProcedure('prompts:write');
+
+/** Procedures on prompts and their responses. */
+export const createPromptRouter = (prompts: PromptService) =>
+  router({
+    create: writing.input(CreatePromptInput).mutation(({ ctx, input }) => prompts.create(ctx.access, input)),
+    stream: writing
+      .meta({ access: 'prompts:write', isWebSocketOnly: true })
+      .input(StreamPromptInput)
+      .subscription(async function* ({ ctx, input, signal }) {
+        const isConnected = (): boolean => ctx.connection.isOpen();
+        const items = subscription({ ctx, signal }, (ending) => prompts.stream(ctx.access, input, { signal: ending, isConnected }));
+        for await (const { id, event } of items) yield tracked(id, event);
+      }),
+    get: reading.input(PromptIdInput).query(({ ctx, input }) => prompts.get(ctx.access, input.id)),
+    responses: reading.input(PromptIdInput).query(({ ctx, input }) => prompts.responses(ctx.access, input.id)),
+    list: reading.input(ListPromptsInput.prefault({})).query(({ ctx, input }) => prompts.list(ctx.access, input)),
+    similar: reading.input(SimilarPromptsInput).query(({ ctx, input }) => prompts.similar(ctx.access, input)),
+    update: writing.input(UpdatePromptInput).mutation(({ ctx, input }) => prompts.update(ctx.access, input)),
+    regenerate: writing.input(RegeneratePromptInput).mutation(({ ctx, input: { projectId: _projectId, ...again } }) => prompts.regenerate(ctx.access, again)),
+    delete: writing.input(PromptIdInput).mutation(({ ctx, input }) => prompts.delete(ctx.access, input.id)),
+  });

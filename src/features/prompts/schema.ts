@@ -1,0 +1,187 @@
+import { z } from 'zod';
+
+/** Longest prompt, in UTF-16 code units: at most 600 kB of JSON, under the body limit. */
+export const maxTextLength = 100_000;
+/** Longest similarity query and `system` text. */
+export const maxQueryLength = 10_000;
+/** Metadata as JSON text, in bytes. */
+export const maxMetadataBytes = 16_384;
+
+const id = z.uuid('must be a UUID').transform((text) => text.toLowerCase());
+const notBlank = (text: string): boolean => text.trim() !== '';
+const label = (maximum: number) => z.string().min(1).max(maximum).refine(notBlank, 'must not be blank');
+const text = z.string().min(1, 'must not be empty').max(maxTextLength).refine(notBlank, 'must not be blank');
+const tags = z.array(label(64)).max(32);
+const metadata = z
+  .record(z.string().max(256), z.json())
+  .refine((value) => new TextEncoder().encode(JSON.stringify(value)).length <= maxMetadataBytes, `must be at most ${maxMetadataBytes} bytes as JSON`);
+const parameters = z.strictObject({
+  temperature: z.number().min(0).max(2).exactOptional(),
+  maxOutputTokens: z.int().min(1).max(1_000_000).exactOptional(),
+  topP: z.number().gt(0).max(1).exactOptional(),
+  stop: z.array(z.string().min(1).max(256)).min(1).max(8).exactOptional(),
+});
+const projectId = id.exactOptional();
+const model = label(200).exactOptional();
+
+const createFields = {
+  projectId,
+  text,
+  system: z.string().min(1).max(maxTextLength).exactOptional(),
+  model,
+  parameters: parameters.exactOptional(),
+  conversationId: label(200).exactOptional(),
+  environment: label(64).default('development'),
+  tags: tags.default([]),
+  metadata: metadata.default({}),
+  push: z.boolean().default(true),
+};
+
+/** Input of `prompts.create`. */
+export const CreatePromptInput = z.strictObject({
+  ...createFields,
+  generate: z.boolean().default(true),
+  idempotencyKey: label(200).exactOptional(),
+});
+export type CreatePromptInput = z.infer<typeof CreatePromptInput>;
+
+/** Input of `prompts.stream`; `lastEventId` is set by the client when it resumes. */
+export const StreamPromptInput = z.strictObject({
+  ...createFields,
+  idempotencyKey: label(200),
+  lastEventId: z.string().min(1).max(200).exactOptional(),
+});
+export type StreamPromptInput = z.infer<typeof StreamPromptInput>;
+
+/** Input of procedures on one prompt. */
+export const PromptIdInput = z.strictObject({ projectId, id });
+
+/** What a prompt is now. */
+export const PromptStatus = z.enum(['pending', 'completed', 'failed', 'cancelled']);
+export type PromptStatus = z.infer<typeof PromptStatus>;
+
+/** Which prompts are meant; every field given must hold. `text` is found literally, without regard to case. */
+export const PromptFilter = z.strictObject({
+  status: PromptStatus.exactOptional(),
+  model,
+  environment: label(64).exactOptional(),
+  tag: label(64).exactOptional(),
+  userId: id.exactOptional(),
+  conversationId: label(200).exactOptional(),
+  createdFrom: z.iso.datetime({ offset: true }).exactOptional(),
+  createdTo: z.iso.datetime({ offset: true }).exactOptional(),
+  text: z.string().min(1).max(256).exactOptional(),
+});
+export type PromptFilter = z.infer<typeof PromptFilter>;
+
+/** Input of `prompts.list`. */
+export const ListPromptsInput = z.strictObject({
+  projectId,
+  cursor: z.string().min(1).max(1_024).exactOptional(),
+  limit: z.int().min(1).max(100).default(20),
+  filter: PromptFilter.default({}),
+});
+export type ListPromptsInput = z.infer<typeof ListPromptsInput>;
+
+/** Input of `prompts.update`; at least one field besides the id. */
+export const UpdatePromptInput = z
+  .strictObject({
+    projectId,
+    id,
+    text: text.exactOptional(),
+    system: z.string().min(1).max(maxTextLength).nullable().exactOptional(),
+    conversationId: label(200).nullable().exactOptional(),
+    environment: label(64).exactOptional(),
+    tags: tags.exactOptional(),
+    metadata: metadata.exactOptional(),
+  })
+  .refine((input) => Object.keys(input).some((key) => key !== 'id' && key !== 'projectId'), 'name at least one field to change');
+export type UpdatePromptInput = z.infer<typeof UpdatePromptInput>;
+
+/** Input of `prompts.regenerate`. */
+export const RegeneratePromptInput = z.strictObject({ projectId, id, model });
+
+/** Input of `prompts.similar`: a query or a stored prompt, not both. */
+export const SimilarPromptsInput = z
+  .strictObject({
+    projectId,
+    query: z.string().min(1).max(maxQueryLength).refine(notBlank, 'must not be blank').exactOptional(),
+    promptId: id.exactOptional(),
+    limit: z.int().min(1).max(50).default(5),
+    minScore: z.number().min(-1).max(1).exactOptional(),
+    filter: PromptFilter.default({}),
+  })
+  .refine((input) => (input.query === undefined) !== (input.promptId === undefined), {
+    message: 'give either query or promptId',
+    path: ['query'],
+  });
+export type SimilarPromptsInput = z.infer<typeof SimilarPromptsInput>;
+
+/** Any JSON value. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** One answer of a model: whole, cut short or failed. */
+export interface ResponseView {
+  id: string;
+  text: string;
+  model: string;
+  provider: string;
+  finishReason: string | null;
+  usage: {
+    inputTokens: number;
+    outputTokens: number;
+    totalTokens: number;
+    cachedInputTokens: number;
+    /** True when the provider gave no counts and they were estimated here. */
+    isEstimated: boolean;
+  } | null;
+  /** USD; null when the model's price is unknown. */
+  costUsd: number | null;
+  latencyMs: number;
+  timeToFirstTokenMs: number | null;
+  error: { kind: string; message: string } | null;
+  /** ISO 8601, UTC. */
+  createdAt: string;
+}
+
+/** A prompt as it crosses the wire; `response` is the newest of its `responses`. Vectors never do. */
+export interface PromptView {
+  id: string;
+  projectId: string;
+  userId: string;
+  text: string;
+  system: string | null;
+  status: PromptStatus;
+  response: ResponseView | null;
+  responses: number;
+  /** Null until the text has a vector in the space that serves. */
+  embedding: { space: string; model: string; dimensions: number; truncated: boolean } | null;
+  conversationId: string | null;
+  environment: string;
+  tags: string[];
+  metadata: { [key: string]: Json };
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** A page, newest first; `nextCursor` is null on the last. */
+export interface Page<Item> {
+  items: Item[];
+  nextCursor: string | null;
+}
+
+/** The answer of `prompts.similar`, nearest first. */
+export interface SimilarPrompts {
+  hits: { prompt: PromptView; score: number }[];
+  /** How it was searched: every vector of the project, or its approximate index. */
+  lane: 'exact' | 'hnsw';
+  space: string;
+  /** How many vectors passed the filter. */
+  candidates: number;
+}
+
+/** What `prompts.stream` yields: the stored prompt, the answer as it is made, the end. */
+export type PromptStreamEvent =
+  | { type: 'prompt'; prompt: PromptView }
+  | { type: 'delta'; text: string }
+  | { type: 'completed' | 'failed'; prompt: PromptView };

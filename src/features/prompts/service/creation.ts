@@ -1,0 +1,192 @@
+import type { ProjectAccess } from '../../../kernel/access.js';
+import { Fault, notFound } from '../../../kernel/fault.js';
+import { appendEvents } from '../../../platform/events/outbox.js';
+import type { ChosenModel } from '../../../platform/llm/choose.js';
+import type { LlmRequest } from '../../../platform/llm/provider.js';
+import { requestHash, textHash } from '../fingerprint.js';
+import type { CreatePromptInput, PromptView, StreamPromptInput } from '../schema.js';
+import { type KeyedPrompt, PromptReads } from '../store/reads.js';
+import { type Reservation, SpendStore } from '../store/spend.js';
+import { type NewPrompt, PromptWrites } from '../store/writes.js';
+import { type PromptRow, promptView } from '../view.js';
+import { type PromptDeps, tenantOf } from './deps.js';
+import type { Generation, Generations } from './generation.js';
+
+/** A prompt that was stored, by this call or an earlier one with the same key. */
+export type Begun =
+  | { type: 'running'; prompt: PromptView; generation: Generation }
+  /** Another process asks the model. */
+  | { type: 'elsewhere'; prompt: PromptView }
+  | { type: 'ended'; prompt: PromptView; fault: Fault | null };
+
+type Input = CreatePromptInput | StreamPromptInput;
+
+/** Stores new prompts and begins their generations; the same key with the same body finds the prompt it made before. */
+export class PromptCreation {
+  readonly #deps: PromptDeps;
+  readonly #generations: Generations;
+
+  constructor(deps: PromptDeps, generations: Generations) {
+    this.#deps = deps;
+    this.#generations = generations;
+  }
+
+  /**
+   * The prompt of an input, stored.
+   *
+   * Cost: one transaction before the model is asked. Faults: `conflict` for a key that made another request;
+   * `rateLimited`; `budget` when the spend cap leaves no room; nothing is written then.
+   */
+  async begin(access: ProjectAccess, input: Input): Promise<Begun> {
+    const hash = hashOf(input);
+    const earlier = await this.#earlier(access, input, hash);
+    if (earlier !== null) return earlier;
+    await this.#deps.throttle.countPrompt('create', access.userId);
+    const begun = 'generate' in input && !input.generate ? await this.#store(access, input, hash) : await this.#start(access, input, hash);
+    const other = begun ?? (await this.#earlier(access, input, hash));
+    if (other === null) throw new Fault('conflict', 'The idempotency key was in use a moment ago; try again.');
+    return other;
+  }
+
+  /** Asks a model for one more answer. Faults: `notFound`; `precondition` while pending; `rateLimited`; `budget`. */
+  async regenerate(access: ProjectAccess, again: { id: string; model?: string }): Promise<Generation> {
+    const tenant = tenantOf(this.#deps, access.projectId);
+    const row = await new PromptReads(this.#deps.db, tenant).get(again.id);
+    if (row === null) throw notFound('prompt');
+    await this.#deps.throttle.countPrompt('create', access.userId);
+    const chosen = this.#deps.providers.choose(again.model ?? undefined);
+    const request = this.#request({ ...row, parameters: row.parameters as NonNullable<Input['parameters']> }, chosen);
+    const reservation = await this.#deps.db.transaction(async (tx) => {
+      const writes = new PromptWrites(tx, tenant);
+      if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId })))
+        throw new Fault('precondition', 'The prompt is being answered already.', { state: 'pending', promptId: row.id });
+      const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
+      await announce(access, { tx, row: await writes.get(row.id), kinds: ['prompt.updated'] });
+      return reserved;
+    });
+    return this.#generations.begin({
+      tenant, userId: access.userId, promptId: row.id, text: row.text, textHash: textHash(row.text), isPushed: row.isPushed,
+      chosen, request, reservation, needsVector: row.space === null, isPinned: true,
+    });
+  }
+
+  /** What an earlier call with the same key made, or null. */
+  async #earlier(access: ProjectAccess, input: Input, hash: string): Promise<Begun | null> {
+    if (input.idempotencyKey === undefined) return null;
+    const reads = new PromptReads(this.#deps.db, tenantOf(this.#deps, access.projectId));
+    const keyed: KeyedPrompt | null = await reads.byKey(access.userId, input.idempotencyKey);
+    if (keyed === null) return null;
+    if (keyed.requestHash !== hash)
+      throw new Fault('conflict', 'idempotencyKey: was used with another body before.', { current: keyed.id });
+    const generation = this.#generations.get(keyed.id);
+    const row = await reads.get(keyed.id);
+    if (row === null) return null;
+    const prompt = promptView(row);
+    if (generation !== undefined) return { type: 'running', prompt, generation };
+    return row.status === 'pending' ? { type: 'elsewhere', prompt } : { type: 'ended', prompt, fault: storedFault(row) };
+  }
+
+  /** Stores a prompt that no model is asked for, with its vector, at once; null when its key was taken meanwhile. */
+  async #store(access: ProjectAccess, input: Input, hash: string): Promise<Begun | null> {
+    const tenant = tenantOf(this.#deps, access.projectId);
+    const [embedded] = await this.#deps.embedder.embed([input.text], { lane: 'interactive', scope: access.projectId });
+    const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: null });
+    return this.#deps.db.transaction(async (tx) => {
+      const writes = new PromptWrites(tx, tenant);
+      if (!(await writes.insert(prompt))) return null;
+      if (embedded !== undefined) await writes.putVector({ promptId: prompt.id, textHash: prompt.textHash, ...embedded });
+      const view = await announce(access, { tx, row: await writes.get(prompt.id), kinds: ['prompt.created', 'prompt.completed'] });
+      return { type: 'ended', prompt: view, fault: null };
+    });
+  }
+
+  /** Stores a pending prompt, durably, and begins its generation; null when its key was taken meanwhile. */
+  async #start(access: ProjectAccess, input: Input, hash: string): Promise<Begun | null> {
+    const tenant = tenantOf(this.#deps, access.projectId);
+    const chosen = this.#deps.providers.choose(input.model);
+    const request = this.#request(input, chosen);
+    const row = this.#row(access, input, { requestHash: hash, leaseOwner: this.#deps.processId });
+    const stored = await this.#deps.db.transaction(async (tx) => {
+      const writes = new PromptWrites(tx, tenant);
+      if (!(await writes.insert(row))) return null;
+      const reservation = await this.#reserve(new SpendStore(tx, access), chosen, request);
+      return { reservation, prompt: await announce(access, { tx, row: await writes.get(row.id), kinds: ['prompt.created'] }) };
+    });
+    if (stored === null) return null;
+    const generation = this.#generations.begin({
+      tenant, userId: access.userId, promptId: row.id, text: row.text, textHash: row.textHash, isPushed: row.isPushed,
+      chosen, request, reservation: stored.reservation, needsVector: true, isPinned: 'generate' in input,
+    });
+    return { type: 'running', prompt: stored.prompt, generation };
+  }
+
+  #row(access: ProjectAccess, input: Input, state: { requestHash: string; leaseOwner: string | null }): NewPrompt {
+    return {
+      ...state,
+      id: this.#deps.ids.uuid(),
+      userId: access.userId,
+      text: input.text,
+      textHash: textHash(input.text),
+      system: input.system ?? null,
+      model: input.model ?? null,
+      parameters: input.parameters ?? {},
+      conversationId: input.conversationId ?? null,
+      environment: input.environment,
+      tags: input.tags,
+      metadata: input.metadata,
+      isPushed: input.push,
+      idempotencyKey: input.idempotencyKey ?? null,
+    };
+  }
+
+  #request(asked: Pick<Input, 'text' | 'parameters'> & { system?: string | null }, chosen: ChosenModel): LlmRequest {
+    const system = asked.system == null ? [] : [{ role: 'system' as const, content: asked.system }];
+    return {
+      model: chosen.model,
+      messages: [...system, { role: 'user', content: asked.text }],
+      parameters: { maxOutputTokens: this.#deps.maxOutputTokens, ...asked.parameters },
+    };
+  }
+
+  /** A model of unknown price (a local one) is not held back by the cap. */
+  async #reserve(spend: SpendStore, { provider }: ChosenModel, request: LlmRequest): Promise<Reservation | null> {
+    const { dailyCapUsd } = this.#deps;
+    const usd = dailyCapUsd === undefined ? null : provider.estimateUsd(request);
+    if (dailyCapUsd === undefined || usd === null) return null;
+    const reservation = await spend.reserve(usd, dailyCapUsd);
+    if (reservation === null)
+      throw new Fault('budget', `This call could pass the daily spend cap of ${dailyCapUsd} USD.`, { capUsd: dailyCapUsd });
+    return reservation;
+  }
+}
+
+interface Announcement {
+  tx: Parameters<typeof appendEvents>[0];
+  row: PromptRow | null;
+  kinds: Parameters<typeof appendEvents>[1][number]['kind'][];
+}
+
+/** The view of a prompt just written, told to the feed unless the prompt is kept out of it. */
+async function announce(access: ProjectAccess, { tx, row, kinds }: Announcement): Promise<PromptView> {
+  if (row === null) throw notFound('prompt');
+  const view = promptView(row);
+  if (row.isPushed)
+    await appendEvents(tx, kinds.map((kind) => ({ projectId: access.projectId, kind, promptId: row.id, view })));
+  return view;
+}
+
+/** What of an input makes it the same request again: all but where it goes and how it is resumed. */
+function hashOf(input: Input): string {
+  const { projectId: _projectId, idempotencyKey: _key, ...rest } = input;
+  const { lastEventId: _resume, ...body } = rest as typeof rest & { lastEventId?: string };
+  return requestHash(body);
+}
+
+/** The failure that a stored prompt ended with, as its caller got it; null when it did not fail. */
+export function storedFault(row: PromptRow): Fault | null {
+  const error = row.status === 'failed' ? row.response?.error : null;
+  if (error == null) return null;
+  const details = { ...error.details, promptId: row.id };
+  if (error.kind === 'interrupted') return new Fault('precondition', error.message, { ...details, state: 'interrupted' });
+  return new Fault(error.kind as Fault['kind'], error.message, details);
+}

@@ -1,0 +1,56 @@
+import type { Clock } from '../../../kernel/clock.js';
+import type { Ids } from '../../../kernel/ids.js';
+import type { CursorCodec } from '../../../platform/cursor.js';
+import type { Database } from '../../../platform/db/database.js';
+import type { Embedder } from '../../../platform/embedding/embedder.js';
+import type { ProviderRouter } from '../../../platform/llm/choose.js';
+import type { LlmUsage } from '../../../platform/llm/provider.js';
+import type { Log } from '../../../platform/log.js';
+import type { PromptBucket } from '../../../platform/throttle.js';
+import type { Tenant } from '../store/statements.js';
+
+/** What the prompt services tell the metrics. */
+export interface PromptObserver {
+  onFinished(status: 'completed' | 'failed' | 'cancelled'): void;
+  onModel(call: {
+    provider: string;
+    outcome: 'completed' | 'failed' | 'cancelled';
+    durationMs: number;
+    timeToFirstTokenMs: number | null;
+    usage: LlmUsage | null;
+    costUsd: number | null;
+  }): void;
+  onSimilarity(search: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }): void;
+  onInterrupted(prompts: number): void;
+}
+
+/** What the prompt services are made of. */
+export interface PromptDeps {
+  db: Database;
+  /** The row of the space that the embedder fills. */
+  space: { id: number; name: string; dimensions: number };
+  embedder: Embedder;
+  providers: ProviderRouter;
+  /** Counts a call of a user. Faults: `rateLimited`. */
+  throttle: { countPrompt(bucket: PromptBucket, userId: string): Promise<void> };
+  cursors: CursorCodec;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  /** This process: the owner of the leases it takes. */
+  processId: string;
+  /** Most model money a UTC day per user and per project; undefined for no cap. */
+  dailyCapUsd: number | undefined;
+  /** Output tokens asked for when a call says none. */
+  maxOutputTokens: number;
+  observer: PromptObserver;
+  /** Told when a prompt was stored without its vector. */
+  onUnindexed(): void;
+}
+
+/** A project in the space that serves, as every store of this room wants it. */
+export const tenantOf = (deps: PromptDeps, projectId: string): Tenant => ({
+  projectId,
+  spaceId: deps.space.id,
+  dimensions: deps.space.dimensions,
+});

@@ -1,0 +1,245 @@
+import { Fault } from '../../../kernel/fault.js';
+import { appendEvents } from '../../../platform/events/outbox.js';
+import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
+import type { ChosenModel } from '../../../platform/llm/choose.js';
+import type { LlmRequest } from '../../../platform/llm/provider.js';
+import type { PromptView } from '../schema.js';
+import { type Reservation, SpendStore } from '../store/spend.js';
+import type { Tenant } from '../store/statements.js';
+import { PromptWrites } from '../store/writes.js';
+import { promptView } from '../view.js';
+import { ask, type ModelAnswer, responseOf } from './answer.js';
+import type { PromptDeps } from './deps.js';
+
+/** A cut stream that is not resumed within this is given up, and its model with it. */
+const resumeGraceMs = 1_000;
+/** Waits before storing an answer is tried again while the database is away. */
+const storeRetriesMs = [100, 300, 1_000, 3_000, 6_000];
+
+/** A stored pending prompt and the model it is for. */
+export interface GenerationJob {
+  tenant: Tenant;
+  userId: string;
+  promptId: string;
+  text: string;
+  textHash: string;
+  isPushed: boolean;
+  chosen: ChosenModel;
+  request: LlmRequest;
+  reservation: Reservation | null;
+  /** False for a prompt that has its vector already. */
+  needsVector: boolean;
+  /** True when somebody waits for the whole answer: then no stream's end cancels it. */
+  isPinned: boolean;
+}
+
+/** How a generation ended, as it was stored. */
+export interface GenerationEnd {
+  prompt: PromptView;
+  /** Why the model failed; null when it did not. */
+  fault: Fault | null;
+}
+
+/** One prompt's way from pending to its end: the model asked and the text embedded side by side, then stored together. */
+export class Generation {
+  readonly #deps: PromptDeps;
+  readonly #job: GenerationJob;
+  readonly #abort = new AbortController();
+  #text = '';
+  #followers = 0;
+  #waiting: (() => void)[] = [];
+  #isDone = false;
+  /** Resolves once stored. Faults: `precondition` when the prompt is gone meanwhile; `overloaded` when it cannot be stored. */
+  readonly done: Promise<GenerationEnd>;
+
+  constructor(deps: PromptDeps, job: GenerationJob) {
+    this.#deps = deps;
+    this.#job = job;
+    this.done = this.#run().finally(() => {
+      this.#isDone = true;
+      this.#ring();
+    });
+    // Whoever waits gets the failure; when nobody does it is still no unhandled rejection.
+    this.done.catch((cause: unknown) => this.#deps.log.warn({ err: cause, promptId: job.promptId }, 'answer not stored'));
+  }
+
+  /** What the model has said so far. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Whether the end is known, so that no more text comes. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** Resolves when there is more text or the end, or `signal` fires. */
+  changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      signal.addEventListener('abort', wake);
+      this.#waiting.push(wake);
+    });
+  }
+
+  /** Counts a reader in. It leaves as `stopped` (by its client) or `cut`; the last one to leave may cancel the model. */
+  follow(): (how: 'stopped' | 'cut') => void {
+    this.#followers += 1;
+    return (how) => {
+      this.#followers -= 1;
+      if (how === 'stopped') this.#cancelIfAlone();
+      else setTimeout(() => this.#cancelIfAlone(), resumeGraceMs).unref();
+    };
+  }
+
+  /** Somebody waits for the whole answer from now on. */
+  pin(): void {
+    this.#job.isPinned = true;
+  }
+
+  /** Stops the model; what it said is kept. */
+  cancel(): void {
+    this.#abort.abort();
+  }
+
+  #cancelIfAlone(): void {
+    if (this.#followers === 0 && !this.#job.isPinned) this.cancel();
+  }
+
+  async #run(): Promise<GenerationEnd> {
+    const { chosen, request } = this.#job;
+    const vector = this.#job.needsVector ? this.#embed() : Promise.resolve(null);
+    const answer = await ask(chosen, request, {
+      signal: this.#abort.signal,
+      monotonicMs: () => this.#deps.clock.monotonicMs(),
+      onDelta: (text) => {
+        this.#text += text;
+        this.#ring();
+      },
+      onBug: (cause) => this.#deps.log.error({ err: cause, provider: chosen.provider.name }, 'a provider threw a bug'),
+    });
+    this.#observe(answer);
+    const prompt = await this.#storePatiently(answer, await vector);
+    this.#deps.observer.onFinished(answer.status);
+    return { prompt, fault: answer.fault };
+  }
+
+  /** An embedder that is full or down never costs an answer: the indexer adds the vector later. */
+  async #embed(): Promise<EmbeddedText | null> {
+    try {
+      const [embedded] = await this.#deps.embedder.embed([this.#job.text], {
+        lane: 'interactive',
+        scope: this.#job.tenant.projectId,
+      });
+      return embedded ?? null;
+    } catch (cause) {
+      this.#deps.log.warn({ err: cause, promptId: this.#job.promptId }, 'not embedded now; the indexer will');
+      this.#deps.onUnindexed();
+      return null;
+    }
+  }
+
+  async #storePatiently(answer: ModelAnswer, vector: EmbeddedText | null): Promise<PromptView> {
+    for (const delayMs of storeRetriesMs) {
+      try {
+        return await this.#store(answer, vector);
+      } catch (cause) {
+        if (!(cause instanceof Fault) || cause.kind !== 'overloaded') throw cause;
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+      }
+    }
+    return this.#store(answer, vector);
+  }
+
+  #store(answer: ModelAnswer, vector: EmbeddedText | null): Promise<PromptView> {
+    const { tenant, promptId, textHash, chosen, isPushed, reservation } = this.#job;
+    const { db, ids, processId } = this.#deps;
+    const response = responseOf(answer, { id: ids.uuid(), promptId }, chosen);
+    return db.transaction(async (tx) => {
+      const writes = new PromptWrites(tx, tenant);
+      const end = { promptId, leaseOwner: processId, status: answer.status, model: response.model };
+      if (!(await writes.finish(end))) throw gone(promptId);
+      await writes.insertResponse(response);
+      if (vector !== null) await writes.putVector({ promptId, textHash, ...vector });
+      if (reservation !== null)
+        await new SpendStore(tx, { projectId: tenant.projectId, userId: this.#job.userId }).settle(reservation, costOf(answer, reservation));
+      const row = await writes.get(promptId);
+      if (row === null) throw gone(promptId);
+      const view = promptView(row);
+      const kind = answer.status === 'completed' ? 'prompt.completed' : 'prompt.failed';
+      if (isPushed) await appendEvents(tx, [{ projectId: tenant.projectId, kind, promptId, view }]);
+      return view;
+    });
+  }
+
+  #observe(answer: ModelAnswer): void {
+    this.#deps.observer.onModel({
+      provider: this.#job.chosen.provider.name,
+      outcome: answer.status,
+      durationMs: answer.latencyMs,
+      timeToFirstTokenMs: answer.timeToFirstTokenMs,
+      usage: answer.finish?.usage ?? null,
+      costUsd: answer.finish?.costUsd ?? null,
+    });
+  }
+
+  #ring(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+const gone = (promptId: string): Fault =>
+  new Fault('precondition', 'The prompt was deleted or ended meanwhile.', { state: 'gone', promptId });
+
+/** What a call cost: nothing without a first byte; when it ended without usage, what was set aside stays spent. */
+function costOf(answer: ModelAnswer, reserved: Reservation): number {
+  if (answer.finish !== null) return answer.finish.costUsd ?? reserved.usd;
+  return answer.text === '' ? 0 : reserved.usd;
+}
+
+/** The generations of this process, by prompt. */
+export class Generations {
+  readonly #deps: PromptDeps;
+  readonly #running = new Map<string, Generation>();
+
+  constructor(deps: PromptDeps) {
+    this.#deps = deps;
+  }
+
+  /** How many run. */
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** The running generation of a prompt, if this process has it. */
+  get(promptId: string): Generation | undefined {
+    return this.#running.get(promptId);
+  }
+
+  /** Begins a job whose pending row is committed. */
+  begin(job: GenerationJob): Generation {
+    const generation = new Generation(this.#deps, job);
+    this.#running.set(job.promptId, generation);
+    const forget = (): void => void this.#running.delete(job.promptId);
+    generation.done.then(forget, forget);
+    return generation;
+  }
+
+  /** Waits for all that run, at most `deadlineMs`; then stops their models and waits for what they said to be stored. */
+  async drain(deadlineMs: number): Promise<void> {
+    const all = (): Promise<unknown> => Promise.allSettled([...this.#running.values()].map(({ done }) => done));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs);
+    });
+    await Promise.race([all(), late]);
+    clearTimeout(timer);
+    for (const generation of this.#running.values()) generation.cancel();
+    await all();
+  }
+}

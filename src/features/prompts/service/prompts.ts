@@ -1,0 +1,150 @@
+import type { ProjectAccess } from '../../../kernel/access.js';
+import { Fault, notFound } from '../../../kernel/fault.js';
+import { appendEvents, redactEvents } from '../../../platform/events/outbox.js';
+import { requestHash, textHash } from '../fingerprint.js';
+import type {
+  CreatePromptInput,
+  ListPromptsInput,
+  Page,
+  PromptView,
+  ResponseView,
+  SimilarPrompts,
+  SimilarPromptsInput,
+  StreamPromptInput,
+  UpdatePromptInput,
+} from '../schema.js';
+import { PromptReads } from '../store/reads.js';
+import { PromptWrites } from '../store/writes.js';
+import { promptView, responseView, tombstoneView } from '../view.js';
+import { PromptCreation, storedFault } from './creation.js';
+import { type PromptDeps, tenantOf } from './deps.js';
+import type { GenerationEnd, Generations } from './generation.js';
+import { findSimilar } from './similarity.js';
+import { PromptStreaming, type StreamCaller, type StreamItem } from './streaming.js';
+
+/** Everything that is done with prompts, for one caller in one project. */
+export class PromptService {
+  readonly #deps: PromptDeps;
+  readonly #generations: Generations;
+  readonly #creation: PromptCreation;
+  readonly #streaming: PromptStreaming;
+
+  constructor(deps: PromptDeps, generations: Generations) {
+    this.#deps = deps;
+    this.#generations = generations;
+    this.#creation = new PromptCreation(deps, generations);
+    this.#streaming = new PromptStreaming(deps, this.#creation);
+  }
+
+  /**
+   * The prompt, stored and (unless `generate` is false) answered. It goes on when the caller leaves.
+   *
+   * Faults: those of `PromptCreation.begin`; `upstream`, `upstreamTimeout` or `overloaded` with `promptId` when the model
+   * failed: the prompt is stored as `failed` then.
+   */
+  async create(access: ProjectAccess, input: CreatePromptInput): Promise<PromptView> {
+    const begun = await this.#creation.begin(access, input);
+    if (begun.type === 'running') {
+      begun.generation.pin();
+      return answered(await begun.generation.done);
+    }
+    if (begun.type === 'ended') return answered(begun);
+    const prompt = await this.#streaming.ended(access, begun.prompt.id, null);
+    const row = await this.#reads(access).get(begun.prompt.id);
+    if (prompt === null || row === null) throw notFound('prompt');
+    return answered({ prompt, fault: storedFault(row) });
+  }
+
+  /** See `PromptStreaming.stream`. */
+  stream(access: ProjectAccess, input: StreamPromptInput, caller: StreamCaller): AsyncGenerator<StreamItem> {
+    return this.#streaming.stream(access, input, caller);
+  }
+
+  /** The prompt with one more answer. Faults: `notFound`, `precondition` while pending, and those of `create`. */
+  async regenerate(access: ProjectAccess, again: { id: string; model?: string }): Promise<PromptView> {
+    const generation = await this.#creation.regenerate(access, again);
+    return answered(await generation.done);
+  }
+
+  /** One prompt. Faults: `notFound` when the project has none of that id. */
+  async get(access: ProjectAccess, id: string): Promise<PromptView> {
+    const row = await this.#reads(access).get(id);
+    if (row === null) throw notFound('prompt');
+    return promptView(row);
+  }
+
+  /** All answers to a prompt, newest first, at most 1 000. Faults: `notFound`. */
+  async responses(access: ProjectAccess, id: string): Promise<ResponseView[]> {
+    const rows = await this.#reads(access).responses(id);
+    if (rows.length === 0) await this.get(access, id);
+    return rows.map(responseView);
+  }
+
+  /** A page of prompts, newest first. Faults: `invalid` for a cursor of another project or filter. */
+  async list(access: ProjectAccess, { cursor, limit, filter }: ListPromptsInput): Promise<Page<PromptView>> {
+    const seal = { field: 'cursor', scope: `${access.projectId}:${requestHash(filter)}` };
+    const before = cursor === undefined ? null : this.#deps.cursors.open(seal, cursor);
+    const rows = await this.#reads(access).list({ filter, before, limit: limit + 1 });
+    const items = rows.slice(0, limit).map(promptView);
+    const last = rows.length > limit ? items.at(-1) : undefined;
+    return { items, nextCursor: last === undefined ? null : this.#deps.cursors.seal(seal, last.id) };
+  }
+
+  /** The nearest prompts, nearest first; see `findSimilar`. */
+  async similar(access: ProjectAccess, input: SimilarPromptsInput): Promise<SimilarPrompts> {
+    return findSimilar(this.#deps, access, input);
+  }
+
+  /**
+   * The prompt, changed; a new text has its new vector at once.
+   *
+   * Faults: `notFound`; `precondition` for a new text while the old one is being answered; `overloaded` when the text
+   * cannot be embedded now; nothing is changed then.
+   */
+  async update(access: ProjectAccess, { projectId: _projectId, ...change }: UpdatePromptInput): Promise<PromptView> {
+    const { text, id } = change;
+    const embedded = text === undefined ? null : await this.#embed(access, text);
+    return this.#deps.db.transaction(async (tx) => {
+      const writes = new PromptWrites(tx, tenantOf(this.#deps, access.projectId));
+      const hash = text === undefined ? {} : { textHash: textHash(text) };
+      if (!(await writes.update({ ...change, ...hash }))) throw notFound('prompt');
+      if (embedded !== null && text !== undefined) await writes.putVector({ promptId: id, textHash: textHash(text), ...embedded });
+      const row = await writes.get(id);
+      if (row === null) throw notFound('prompt');
+      if (row.status === 'pending' && text !== undefined)
+        throw new Fault('precondition', 'The prompt is being answered: its text can change afterwards.', { state: 'pending', promptId: id });
+      const view = promptView(row);
+      if (row.isPushed) await appendEvents(tx, [{ projectId: access.projectId, kind: 'prompt.updated', promptId: id, view }]);
+      return view;
+    });
+  }
+
+  /** Deletes a prompt with its responses and vectors, here and in what the feed can replay. Faults: `notFound`. */
+  async delete(access: ProjectAccess, id: string): Promise<{ id: string }> {
+    await this.#deps.db.transaction(async (tx) => {
+      const writes = new PromptWrites(tx, tenantOf(this.#deps, access.projectId));
+      const row = await writes.get(id);
+      if (row === null || !(await writes.delete(id))) throw notFound('prompt');
+      const view = tombstoneView(promptView(row));
+      await redactEvents(tx, { projectId: access.projectId, promptId: id, view });
+      if (row.isPushed) await appendEvents(tx, [{ projectId: access.projectId, kind: 'prompt.deleted', promptId: id, view }]);
+    });
+    this.#generations.get(id)?.cancel();
+    return { id };
+  }
+
+  async #embed(access: ProjectAccess, text: string) {
+    const [embedded] = await this.#deps.embedder.embed([text], { lane: 'interactive', scope: access.projectId });
+    return embedded ?? null;
+  }
+
+  #reads(access: ProjectAccess): PromptReads {
+    return new PromptReads(this.#deps.db, tenantOf(this.#deps, access.projectId));
+  }
+}
+
+/** The prompt of an end, or its failure with the prompt's id. */
+function answered({ prompt, fault }: GenerationEnd): PromptView {
+  if (fault === null) return prompt;
+  throw new Fault(fault.kind, fault.message, { ...fault.details, promptId: prompt.id }, fault);
+}

@@ -1,0 +1,57 @@
+import type { ProjectAccess } from '../../../kernel/access.js';
+import { notFound } from '../../../kernel/fault.js';
+import type { SimilarPrompts, SimilarPromptsInput } from '../schema.js';
+import { PromptReads } from '../store/reads.js';
+import type { Search } from '../store/statements.js';
+import { promptView } from '../view.js';
+import { type PromptDeps, tenantOf } from './deps.js';
+
+/** Vectors are single precision: the distance of equal texts is up to about 1e-7 off zero. */
+const roundingSlack = 1e-6;
+
+/**
+ * The prompts of a project nearest in meaning to a query, or to one of its prompts (which is then no hit itself).
+ *
+ * Shape: exactly min(limit, matching) hits; `score` is cosine similarity in [-1, 1], descending, ties to the newer.
+ * Cost: one embedding on the interactive lane (none for a stored prompt) and one scan of the project's vectors.
+ * Faults: `notFound` for a prompt of another project; `rateLimited`; `overloaded` when the lane is full.
+ * Source: score = 1 - pgvector's cosine distance; lanes in DECISIONS 7.
+ */
+export async function findSimilar(deps: PromptDeps, access: ProjectAccess, input: SimilarPromptsInput): Promise<SimilarPrompts> {
+  await deps.throttle.countPrompt('similar', access.userId);
+  const startedMs = deps.clock.monotonicMs();
+  const reads = new PromptReads(deps.db, tenantOf(deps, access.projectId));
+  const search: Search = {
+    vector: await queryVector(deps, { access, input, reads }),
+    excludedId: input.promptId ?? null,
+    filter: input.filter,
+    limit: input.limit,
+    maxDistance: input.minScore === undefined ? 2 + roundingSlack : 1 - input.minScore + roundingSlack,
+  };
+  const rows = await reads.similar(search);
+  const candidates = rows[0]?.candidates ?? (await reads.countVectors(search));
+  const hits = rows.map((row) => ({ prompt: promptView(row), score: Math.min(1, Math.max(-1, 1 - row.distance)) }));
+  deps.observer.onSimilarity({ lane: 'exact', durationMs: deps.clock.monotonicMs() - startedMs, hits: hits.length });
+  return { hits, lane: 'exact', space: deps.space.name, candidates };
+}
+
+interface Query {
+  access: ProjectAccess;
+  input: SimilarPromptsInput;
+  reads: PromptReads;
+}
+
+async function queryVector(deps: PromptDeps, { access, input, reads }: Query): Promise<Search['vector']> {
+  if (input.promptId === undefined) return embedded(deps, access, input.query ?? '');
+  const stored = await reads.vectorOf(input.promptId);
+  if (stored !== null) return stored;
+  const row = await reads.get(input.promptId);
+  if (row === null) throw notFound('prompt');
+  return embedded(deps, access, row.text);
+}
+
+async function embedded(deps: PromptDeps, access: ProjectAccess, text: string): Promise<Float32Array> {
+  const [first] = await deps.embedder.embed([text], { lane: 'interactive', scope: access.projectId });
+  if (first === undefined) throw new Error('the embedder gave no vector for a text');
+  return first.vector;
+}

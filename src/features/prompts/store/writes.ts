@@ -1,0 +1,148 @@
+import type { Tx } from '../../../platform/db/database.js';
+import { Prisma } from '../../../platform/db/generated/client.js';
+import { toVectorLiteral } from '../../../platform/db/vector.js';
+import type { UpdatePromptInput } from '../schema.js';
+import type { PromptRow } from '../view.js';
+import { getPrompt, type Tenant } from './statements.js';
+
+/** How long a process may be silent before its pending prompts count as interrupted; in database time. */
+export const leaseSeconds = 30;
+
+/** A prompt about to be stored. */
+export interface NewPrompt {
+  id: string;
+  userId: string;
+  text: string;
+  textHash: string;
+  system: string | null;
+  model: string | null;
+  parameters: object;
+  conversationId: string | null;
+  environment: string;
+  tags: string[];
+  metadata: object;
+  isPushed: boolean;
+  idempotencyKey: string | null;
+  requestHash: string | null;
+  /** The process that will ask the model; null stores the prompt as completed, with nothing asked. */
+  leaseOwner: string | null;
+}
+
+/** A response about to be stored. */
+export interface NewResponse {
+  id: string;
+  promptId: string;
+  text: string;
+  model: string;
+  provider: string;
+  finishReason: string | null;
+  inputTokens: number | null;
+  outputTokens: number | null;
+  totalTokens: number | null;
+  cachedInputTokens: number | null;
+  isEstimated: boolean;
+  costUsd: number | null;
+  latencyMs: number;
+  timeToFirstTokenMs: number | null;
+  error: { kind: string; message: string; details: object } | null;
+}
+
+/** A vector about to be stored, for the text it was made of. */
+export interface NewVector {
+  promptId: string;
+  textHash: string;
+  vector: Float32Array;
+  isTruncated: boolean;
+}
+
+/** The writes of one project, inside one transaction. */
+export class PromptWrites {
+  readonly #tx: Tx;
+  readonly #tenant: Tenant;
+
+  constructor(tx: Tx, tenant: Tenant) {
+    this.#tx = tx;
+    this.#tenant = tenant;
+  }
+
+  /** Stores a prompt; false when its user's idempotency key is taken, and then nothing was written. */
+  async insert(prompt: NewPrompt): Promise<boolean> {
+    const isPending = prompt.leaseOwner !== null;
+    const lease = isPending ? Prisma.sql`now() + make_interval(secs => ${leaseSeconds})` : Prisma.sql`NULL`;
+    const count = await this.#tx.$executeRaw`
+      INSERT INTO prompt (id, project_id, user_id, text, text_hash, system, status, model, parameters, conversation_id,
+        environment, tags, metadata, is_pushed, idempotency_key, request_hash, lease_owner, lease_expires_at)
+      VALUES (${prompt.id}::uuid, ${this.#tenant.projectId}::uuid, ${prompt.userId}::uuid, ${prompt.text}, ${prompt.textHash},
+        ${prompt.system}, ${isPending ? 'pending' : 'completed'}::prompt_status, ${prompt.model},
+        ${JSON.stringify(prompt.parameters)}::jsonb, ${prompt.conversationId}, ${prompt.environment}, ${prompt.tags}::text[],
+        ${JSON.stringify(prompt.metadata)}::jsonb, ${prompt.isPushed}, ${prompt.idempotencyKey}, ${prompt.requestHash},
+        ${prompt.leaseOwner}::uuid, ${lease})
+      ON CONFLICT (project_id, user_id, idempotency_key) DO NOTHING`;
+    return count === 1;
+  }
+
+  /** Stores a vector, unless the prompt is gone or its text has changed since. Answers whether it was stored. */
+  async putVector(vector: NewVector): Promise<boolean> {
+    const count = await this.#tx.$executeRaw`
+      INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector, is_truncated)
+      SELECT p.project_id, p.id, ${this.#tenant.spaceId}, p.text_hash, ${toVectorLiteral(vector.vector, this.#tenant.dimensions)}::vector, ${vector.isTruncated}
+      FROM prompt p
+      WHERE p.project_id = ${this.#tenant.projectId}::uuid AND p.id = ${vector.promptId}::uuid AND p.text_hash = ${vector.textHash}
+      ON CONFLICT (prompt_id, space_id) DO UPDATE
+        SET text_hash = EXCLUDED.text_hash, vector = EXCLUDED.vector, is_truncated = EXCLUDED.is_truncated`;
+    return count === 1;
+  }
+
+  /** Stores one response. */
+  async insertResponse(response: NewResponse): Promise<void> {
+    await this.#tx.response.create({
+      data: { ...response, projectId: this.#tenant.projectId, error: response.error ?? Prisma.DbNull },
+    });
+  }
+
+  /** Ends a pending prompt of this process; false when it is gone, or another has ended it. */
+  async finish(end: { promptId: string; leaseOwner: string; status: 'completed' | 'failed' | 'cancelled'; model: string | null }): Promise<boolean> {
+    const count = await this.#tx.$executeRaw`
+      UPDATE prompt SET status = ${end.status}::prompt_status, model = COALESCE(${end.model}, model),
+        lease_owner = NULL, lease_expires_at = NULL, updated_at = now()
+      WHERE project_id = ${this.#tenant.projectId}::uuid AND id = ${end.promptId}::uuid
+        AND status = 'pending' AND lease_owner = ${end.leaseOwner}::uuid`;
+    return count === 1;
+  }
+
+  /** Makes a finished prompt pending again; false when it is gone or pending already. */
+  async reopen(again: { promptId: string; leaseOwner: string }): Promise<boolean> {
+    const count = await this.#tx.$executeRaw`
+      UPDATE prompt SET status = 'pending', lease_owner = ${again.leaseOwner}::uuid, updated_at = now(),
+        lease_expires_at = now() + make_interval(secs => ${leaseSeconds})
+      WHERE project_id = ${this.#tenant.projectId}::uuid AND id = ${again.promptId}::uuid AND status <> 'pending'`;
+    return count === 1;
+  }
+
+  /** Changes the fields given; false when the prompt is gone. A new text loses the vectors of the old one in every space. */
+  async update(change: Omit<UpdatePromptInput, 'projectId'> & { textHash?: string }): Promise<boolean> {
+    const { id, metadata, ...fields } = change;
+    const where = { id, projectId: this.#tenant.projectId };
+    // First, for its database time, and because it locks the row.
+    const count = await this.#tx.$executeRaw`
+      UPDATE prompt SET updated_at = now() WHERE project_id = ${where.projectId}::uuid AND id = ${id}::uuid`;
+    if (count === 0) return false;
+    const json = metadata === undefined ? {} : { metadata: metadata as Prisma.InputJsonObject };
+    await this.#tx.prompt.updateMany({ where, data: { ...fields, ...json } });
+    if (change.text !== undefined)
+      await this.#tx.embedding.deleteMany({ where: { projectId: where.projectId, promptId: id } });
+    return true;
+  }
+
+  /** Deletes a prompt with its responses and vectors; false when there is none. */
+  async delete(id: string): Promise<boolean> {
+    const { count } = await this.#tx.prompt.deleteMany({ where: { id, projectId: this.#tenant.projectId } });
+    return count === 1;
+  }
+
+  /** The prompt as this transaction sees it; null when it is gone. */
+  async get(id: string): Promise<PromptRow | null> {
+    const [row] = await this.#tx.$queryRaw<PromptRow[]>(getPrompt(this.#tenant, id));
+    return row ?? null;
+  }
+}

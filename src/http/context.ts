@@ -1,0 +1,86 @@
+import type { IncomingMessage } from 'node:http';
+import type { Authenticator, Principal } from '../kernel/access.js';
+import type { Ids } from '../kernel/ids.js';
+import type { Log } from '../platform/log.js';
+import type { Connection, Context } from '../rpc/context.js';
+
+/** What every context is made from. */
+export interface ContextDeps {
+  authenticator: Authenticator;
+  ids: Ids;
+  log: Log;
+  onCall: Context['onCall'];
+}
+
+/** The facts of one HTTP request or one WebSocket that a context needs. */
+export interface Caller {
+  requestId: string;
+  address: string;
+  credential: string | null;
+  transport: Context['transport'];
+  connection: Connection;
+}
+
+/**
+ * HTTP as a connection: Node's streams hold responses back by themselves, so it always has room. Its subscriptions
+ * (server-sent events) count against their user, `maxPerUser` at once.
+ */
+export class HttpConnection implements Connection {
+  readonly #maxPerUser: number;
+  readonly #byUser = new Map<string, number>();
+
+  constructor(maxPerUser: number) {
+    this.#maxPerUser = maxPerUser;
+  }
+
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  isOpen(): boolean {
+    return true;
+  }
+
+  enter(userId: string): (() => void) | null {
+    const count = this.#byUser.get(userId) ?? 0;
+    if (count >= this.#maxPerUser) return null;
+    this.#byUser.set(userId, count + 1);
+    return () => {
+      const left = (this.#byUser.get(userId) ?? 1) - 1;
+      if (left > 0) this.#byUser.set(userId, left);
+      else this.#byUser.delete(userId);
+    };
+  }
+}
+
+/** The context of one caller; the credential is checked anew at each `identify`, through the authenticator's cache. */
+export function contextOf(deps: ContextDeps, caller: Caller): Context {
+  const identify = async (): Promise<Principal | null> =>
+    caller.credential === null ? null : deps.authenticator.authenticate(caller.credential);
+  return {
+    requestId: caller.requestId,
+    log: deps.log,
+    address: caller.address,
+    transport: caller.transport,
+    connection: caller.connection,
+    identify,
+    watch: (principal, onEnd) => deps.authenticator.watch(principal, onEnd),
+    onCall: deps.onCall,
+  };
+}
+
+const requestIdForm = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** The request id the caller sent, a new one when none was sent, or null when what was sent has another form. */
+export function requestIdOf(request: IncomingMessage, ids: Ids): string | null {
+  const sent = request.headers['x-request-id'];
+  if (sent === undefined) return ids.uuid();
+  return typeof sent === 'string' && requestIdForm.test(sent) ? sent : null;
+}
+
+/** The bearer token of an Authorization header; tokens in URLs are ignored. */
+export function bearerOf(request: IncomingMessage): string | null {
+  const match = /^Bearer ([^\s]{1,4096})$/i.exec(request.headers.authorization ?? '');
+  if (match?.[1] !== undefined) return match[1];
+  return request.headers.authorization === undefined ? null : '';
+}

@@ -1,0 +1,145 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { Config } from '../../config.js';
+import type { Clock } from '../../kernel/clock.js';
+import { Fault } from '../../kernel/fault.js';
+import type { Ids } from '../../kernel/ids.js';
+import type { Database, Tx } from './database.js';
+import { openEmbedded } from './embedded.js';
+import type { DatabaseLog, Engine } from './engine.js';
+import { isRetryable, toFault } from './faults.js';
+import { PrismaClient } from './generated/client.js';
+import { appliedMigrationsSql, type Migration, ownMigrationsDir, pendingMigrations, readMigrations } from './migrate.js';
+import { openServer } from './server.js';
+
+/** How often a transaction is tried in all. Source: threats.md section 3. */
+const maxTries = 3;
+
+/** Bound of `Database.check`. */
+const checkTimeoutMs = 2_000;
+
+/** Waiting for the embedded engine's one session may take long; P2028 after Prisma's default of 2 s would be premature. */
+const transactionOptions = { maxWait: 10_000, timeout: 30_000 };
+
+/** What `openDatabase` needs. */
+export interface DatabaseDeps {
+  config: Config['db'];
+  clock: Clock;
+  ids: Ids;
+  log: DatabaseLog;
+  /** The folder of migrations; by default the one beside this program. */
+  migrationsDir?: string;
+  /** The compiled thread of the embedded engine; by default the one beside this program. */
+  threadUrl?: string;
+  /** A `dumpDataDir('gzip')` file that an empty data folder is filled from, in place of initdb and all migrations. */
+  seedTarball?: string;
+}
+
+/**
+ * The database that `config` names, migrated and ready.
+ *
+ * Cost: embedded 5 s at the first start (initdb), under 1 s later; server: one connection and a few statements.
+ * Faults: `DatabaseStartError`, whose message says what to do.
+ */
+export async function openDatabase(deps: DatabaseDeps): Promise<Database> {
+  const migrations = await readMigrations(deps.migrationsDir ?? ownMigrationsDir);
+  const threadUrl = deps.threadUrl ?? new URL('./pglite-thread.js', import.meta.url).href;
+  const engine =
+    deps.config.engine === 'server'
+      ? await openServer({ ...deps, migrations })
+      : await openEmbedded({ ...deps, migrations, threadUrl });
+  // A broken idle connection is replaced at the next query; without a listener it would end the process.
+  engine.pool.on('error', (cause) => deps.log.warn({ err: cause }, 'an idle database connection failed'));
+  return new PostgresDatabase({ engine, migrations });
+}
+
+/** The house's database on top of either engine. */
+class PostgresDatabase implements Database {
+  readonly prisma: PrismaClient;
+  readonly #engine: Engine;
+  readonly #migrations: readonly Migration[];
+  #closing: Promise<void> | undefined;
+
+  constructor(deps: { engine: Engine; migrations: readonly Migration[] }) {
+    this.#engine = deps.engine;
+    this.#migrations = deps.migrations;
+    this.prisma = openPrisma(deps.engine);
+  }
+
+  get engine(): Database['engine'] {
+    return this.#engine.kind;
+  }
+
+  get pool(): Database['pool'] {
+    return this.#engine.pool;
+  }
+
+  async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.prisma.$transaction(work);
+      } catch (error) {
+        if (tries === maxTries || !isRetryable(error)) throw toFault(error);
+      }
+    }
+  }
+
+  async read<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]> {
+    try {
+      return (await this.pool.query<Row>(sql, [...values])).rows;
+    } catch (error) {
+      throw toFault(error);
+    }
+  }
+
+  listen(channel: string, onWake: (payload: string) => void): Promise<() => Promise<void>> {
+    return this.#engine.listen(channel, onWake);
+  }
+
+  async check(): Promise<void> {
+    if (!this.#engine.isAlive()) throw new Fault('overloaded', 'The embedded database has ended.');
+    const rows = await withinTime(this.read(appliedMigrationsSql, []));
+    if (pendingMigrations(this.#migrations, rows).length > 0)
+      throw new Fault('precondition', 'The database lacks migrations of this program.', { state: 'unmigrated' });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.prisma.$disconnect();
+    await this.#engine.close();
+  }
+}
+
+/** A Prisma client whose errors are mapped like all others, inside transactions and out. */
+function openPrisma(engine: Engine): PrismaClient {
+  const prisma = new PrismaClient({ adapter: new PrismaPg(engine.pool), transactionOptions });
+  const mapped = prisma.$extends({
+    query: {
+      async $allOperations({ args, query }) {
+        try {
+          return await query(args);
+        } catch (error) {
+          throw toFault(error);
+        }
+      },
+    },
+  });
+  // The extension changes no signature; its type, though, names neither `$on` nor the client that the house knows.
+  return mapped as unknown as PrismaClient;
+}
+
+async function withinTime<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fault = new Fault('overloaded', 'The database did not answer in time.', { deadlineMs: checkTimeoutMs });
+    timer = setTimeout(() => reject(fault), checkTimeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,63 @@
+import type { Clock } from '../../kernel/clock.js';
+import { fileStamp, readBackups } from './backups.js';
+import {
+  beginCluster,
+  type DataFolder,
+  damagedClusters,
+  dropUnfinished,
+  finishCluster,
+  hasCluster,
+  setAside,
+} from './folder.js';
+import { FolderError, type PgliteThread, startThread } from './pglite.js';
+import { DatabaseStartError } from './start-error.js';
+
+interface ClusterDeps {
+  folder: DataFolder;
+  clock: Clock;
+  threadUrl: string;
+  seedTarball: string | undefined;
+}
+
+/**
+ * The folder's cluster, open in its thread; made when there is none.
+ *
+ * Faults: `DatabaseStartError` when it does not open (it is then set aside, and the newest backup named), and as long as
+ * a cluster set aside was not replaced by `promptwell restore`: an automatic restart must never begin with an empty one.
+ */
+export async function openCluster(deps: ClusterDeps): Promise<PgliteThread> {
+  const { folder, threadUrl } = deps;
+  await dropUnfinished(folder);
+  if (!(await hasCluster(folder))) return makeCluster(deps);
+  try {
+    return await startThread(threadUrl, { folder: folder.cluster });
+  } catch (cause) {
+    if (!(cause instanceof FolderError)) throw cause;
+    const aside = await setAside(folder, 'damaged', fileStamp(deps.clock.nowMs()));
+    throw new DatabaseStartError(
+      `${cause.message}\nIt was set aside as ${aside}. ${await advice(deps)}\nIf the disk was full or the like, move it back instead once that is mended: mv ${aside} ${folder.cluster}`,
+      { cause },
+    );
+  }
+}
+
+async function makeCluster(deps: ClusterDeps): Promise<PgliteThread> {
+  const { folder, threadUrl, seedTarball } = deps;
+  const damaged = (await damagedClusters(folder)).at(-1);
+  if (damaged !== undefined)
+    throw new DatabaseStartError(
+      `The database was set aside because it did not open (${damaged}). ${await advice(deps)}\nTo begin with an empty one, move ${damaged} out of ${folder.root}.`,
+    );
+  await beginCluster(folder);
+  const settings = { folder: folder.cluster, ...(seedTarball === undefined ? {} : { tarball: seedTarball }) };
+  const thread = await startThread(threadUrl, settings);
+  await finishCluster(folder);
+  return thread;
+}
+
+async function advice({ folder, clock }: ClusterDeps): Promise<string> {
+  const newest = (await readBackups(folder))[0];
+  if (newest === undefined) return `There is no backup in ${folder.backups}.`;
+  const minutes = Math.round((clock.nowMs() - newest.madeAtMs) / 60_000);
+  return `The newest backup is ${newest.name}, ${minutes} minutes old. To go back to it, run: promptwell restore`;
+}

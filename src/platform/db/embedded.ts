@@ -1,0 +1,163 @@
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import type { Config } from '../../config.js';
+import type { Clock } from '../../kernel/clock.js';
+import type { Ids } from '../../kernel/ids.js';
+import { Backups, readBackups } from './backups.js';
+import { ChangeTimer } from './change-timer.js';
+import { openCluster } from './cluster.js';
+import { EmbeddedBell } from './embedded-bell.js';
+import type { DatabaseLog, Engine } from './engine.js';
+import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
+import { lockFolder, type Unlock } from './lock.js';
+import { type Migration, migrate } from './migrate.js';
+import type { PgliteThread } from './pglite.js';
+
+/** How long a caller waits for the one session before `overloaded`: as long as Prisma's transactions do, and a backup. */
+const sessionTimeoutMs = 10_000;
+
+/** How much later than a statement's time the client gives up; PGlite has no timers to do it itself. */
+const readTimeoutSlackMs = 2_000;
+
+/** Time between two runs of VACUUM ANALYZE while there are changes. */
+const vacuumIntervalMs = 300_000;
+
+/** The next transaction id: assigned to writers only, so that it stands still while nothing is written. */
+const markSql = 'SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS mark';
+
+interface EmbeddedDeps {
+  config: Config['db'];
+  clock: Clock;
+  ids: Ids;
+  log: DatabaseLog;
+  migrations: readonly Migration[];
+  threadUrl: string;
+  /** A `dumpDataDir('gzip')` file that an empty folder is filled from. */
+  seedTarball?: string | undefined;
+}
+
+/**
+ * PGlite in the data folder, for this process alone: locked, opened, migrated, with a pool of one and its upkeep running.
+ *
+ * Faults: `DatabaseStartError` when the folder is in use, readable by others, damaged, or from a newer program.
+ */
+export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
+  const folder = dataFolder(deps.config.dataDir);
+  await securePrivateFolder(folder.root);
+  const unlock = await lockFolder(folder.root, deps.ids);
+  try {
+    const thread = await openCluster({ folder, ...deps, seedTarball: deps.seedTarball });
+    try {
+      await migrateThrough(thread, deps);
+    } catch (cause) {
+      await thread.close();
+      throw cause;
+    }
+    return await serve({ ...deps, folder, thread, unlock });
+  } catch (cause) {
+    await unlock();
+    throw cause;
+  }
+}
+
+/** What `pg` is told: the stream is the connection, the rest is for form's sake. */
+const connectionTo = (thread: PgliteThread) => ({
+  stream: () => thread.connect() as unknown as Socket,
+  user: 'postgres',
+  database: 'postgres',
+  password: 'none',
+});
+
+async function migrateThrough(thread: PgliteThread, { ids, log, migrations }: EmbeddedDeps): Promise<void> {
+  const client = new pg.Client(connectionTo(thread));
+  await client.connect();
+  try {
+    const applied = await migrate(client, migrations, ids);
+    if (applied.length > 0) log.info({ applied }, 'migrations applied');
+  } finally {
+    await client.end();
+  }
+}
+
+interface ServeDeps extends EmbeddedDeps {
+  folder: DataFolder;
+  thread: PgliteThread;
+  unlock: Unlock;
+}
+
+async function serve(deps: ServeDeps): Promise<Engine> {
+  const { config, log, thread, unlock } = deps;
+  const pool = new pg.Pool({
+    ...connectionTo(thread),
+    max: 1,
+    idleTimeoutMillis: 0,
+    connectionTimeoutMillis: sessionTimeoutMs,
+    query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
+  });
+  const bell = new EmbeddedBell(pool);
+  const upkeep = await startUpkeep(deps, pool);
+  let isClosing = false;
+  void thread.ended.then(() => {
+    if (!isClosing) log.error({}, 'the thread of the embedded database has ended by itself; start the service again');
+  });
+  return {
+    kind: 'embedded',
+    pool,
+    isAlive: () => thread.isAlive,
+    listen: (channel, onWake) => bell.listen(channel, onWake),
+    close: async () => {
+      isClosing = true;
+      await upkeep.finish();
+      await pool.end();
+      await thread.close();
+      await unlock();
+    },
+  };
+}
+
+interface Upkeep {
+  /** Stops the timers, after a last backup if there are changes. */
+  finish(): Promise<void>;
+}
+
+async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
+  const { config, clock, folder, log, thread } = deps;
+  const readMark = async (): Promise<string> => (await pool.query<{ mark: string }>(markSql)).rows[0]?.mark ?? '';
+  const backups = new Backups({
+    folder,
+    clock,
+    keep: config.backupKeep,
+    dump: (file) => exclusively(pool, () => thread.dump(file)),
+  });
+  const vacuum = new ChangeTimer({
+    intervalMs: vacuumIntervalMs,
+    readMark,
+    work: () => exclusively(pool, () => thread.vacuum()),
+    onError: (cause) => log.warn({ err: cause }, 'VACUUM ANALYZE of the embedded database failed'),
+    lastMark: await readMark(),
+  });
+  const backup = new ChangeTimer({
+    intervalMs: config.backupIntervalMs,
+    readMark,
+    work: async (mark) => log.info({ file: await backups.make(mark) }, 'backup made'),
+    onError: (cause) => log.error({ err: cause }, 'the backup of the embedded database failed'),
+    lastMark: (await readBackups(folder))[0]?.mark,
+  });
+  return {
+    finish: async () => {
+      await vacuum.stop();
+      await backup.stop();
+      if (thread.isAlive) await backup.runNow();
+    },
+  };
+}
+
+/** Runs `work` while nobody else has the session, so that no transaction is open. */
+async function exclusively(pool: pg.Pool, work: () => Promise<void>): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await work();
+  } finally {
+    client.release();
+  }
+}

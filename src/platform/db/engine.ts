@@ -1,0 +1,19 @@
+import type pg from 'pg';
+
+/** What the database tells of itself, in pino's shape. */
+export interface DatabaseLog {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+/** What differs between the engines: opened, migrated and ready. */
+export interface Engine {
+  readonly kind: 'embedded' | 'server';
+  readonly pool: pg.Pool;
+  /** False when this engine has ended by itself and will not come back. */
+  isAlive(): boolean;
+  listen(channel: string, onWake: (payload: string) => void): Promise<() => Promise<void>>;
+  /** Called when no statement runs any more. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,81 @@
+import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DatabaseStartError } from './start-error.js';
+
+/** The places within DATA_DIR that belong to the embedded engine. */
+export interface DataFolder {
+  root: string;
+  /** PGlite's cluster. */
+  cluster: string;
+  /** There while the cluster is being made for the first time: one cut short holds nothing and is made anew. */
+  unfinished: string;
+  backups: string;
+}
+
+/** Where things are under `dataDir`. */
+export function dataFolder(dataDir: string): DataFolder {
+  const root = resolve(dataDir);
+  return {
+    root,
+    cluster: join(root, 'pg'),
+    unfinished: join(root, 'pg.unfinished'),
+    backups: join(root, 'backups'),
+  };
+}
+
+/**
+ * Makes the folder, for its owner's eyes alone.
+ *
+ * Faults: `DatabaseStartError` when it holds something already and others may read it: what was readable may have been
+ * read, and only its owner knows whether that matters.
+ */
+export async function securePrivateFolder(root: string): Promise<void> {
+  await mkdir(root, { recursive: true, mode: 0o700 });
+  const mode = (await stat(root)).mode & 0o777;
+  if ((mode & 0o077) === 0) return;
+  if ((await readdir(root)).length > 0)
+    throw new DatabaseStartError(
+      `The data folder ${root} may be read by others (mode ${mode.toString(8)}). Close it, then start again: chmod 700 ${root}`,
+    );
+  await chmod(root, 0o700);
+}
+
+/** True when the folder holds a cluster, whole or not. */
+export async function hasCluster(folder: DataFolder): Promise<boolean> {
+  return (await names(folder.cluster)).length > 0;
+}
+
+/** Removes a cluster whose making was cut short. */
+export async function dropUnfinished(folder: DataFolder): Promise<void> {
+  if (!(await names(folder.root)).includes('pg.unfinished')) return;
+  await rm(folder.cluster, { recursive: true, force: true });
+}
+
+/** Says that the cluster is being made; `finishCluster` ends it. */
+export async function beginCluster(folder: DataFolder): Promise<void> {
+  await writeFile(folder.unfinished, '', { mode: 0o600 });
+}
+
+/** The cluster is whole. */
+export async function finishCluster(folder: DataFolder): Promise<void> {
+  await rm(folder.unfinished, { force: true });
+}
+
+/** Moves the cluster out of the way under a name that says why and when; answers the new path. */
+export async function setAside(folder: DataFolder, why: 'damaged' | 'replaced', stamp: string): Promise<string> {
+  const aside = `${folder.cluster}.${why}-${stamp}`;
+  await rename(folder.cluster, aside);
+  return aside;
+}
+
+/** Clusters set aside because they did not open, newest last. */
+export async function damagedClusters(folder: DataFolder): Promise<string[]> {
+  return (await names(folder.root)).filter((name) => name.startsWith('pg.damaged-')).sort();
+}
+
+async function names(path: string): Promise<string[]> {
+  return readdir(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return [];
+    throw cause;
+  });
+}

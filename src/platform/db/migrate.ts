@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type pg from 'pg';
+import type { Ids } from '../../kernel/ids.js';
+import { DatabaseStartError } from './start-error.js';
+
+/** One folder of `prisma/migrations`. */
+export interface Migration {
+  name: string;
+  script: string;
+  /** SHA-256 (hex) of the script, as Prisma records it. */
+  checksum: string;
+}
+
+interface MigrationRow {
+  migration_name: string;
+  checksum: string;
+  finished_at: Date | null;
+}
+
+/** The folder of migrations beside this program: the same from `src` and from `dist`. */
+export const ownMigrationsDir = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
+
+/** The key of the advisory lock that `prisma migrate` takes. Source: prisma-engines, sql-schema-connector, postgres flavour. */
+const advisoryLockKey = 72_707_369;
+
+/** How long a start waits for another process that migrates. */
+const lockTimeoutMs = 60_000;
+
+/** Prisma's own table, letter for letter, so that its CLI agrees. Source: prisma-engines, `create_migrations_table`. */
+const migrationsTable = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
+  id VARCHAR(36) PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ,
+  migration_name VARCHAR(255) NOT NULL, logs TEXT, rolled_back_at TIMESTAMPTZ,
+  started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0)`;
+
+/** What is applied, or was begun and never ended. */
+export const appliedMigrationsSql =
+  'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL';
+
+/** The migrations of a folder, oldest first. */
+export async function readMigrations(folder: string): Promise<Migration[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  return Promise.all(
+    names.sort().map(async (name) => {
+      const script = await readFile(join(folder, name, 'migration.sql'), 'utf8');
+      return { name, script, checksum: createHash('sha256').update(script).digest('hex') };
+    }),
+  );
+}
+
+/**
+ * Those of `migrations` that the database lacks.
+ *
+ * Faults: `DatabaseStartError` when the database is from a newer program, when a migration was changed after it was
+ * applied, or when one was begun by Prisma's CLI and never ended.
+ */
+export function pendingMigrations(migrations: readonly Migration[], rows: readonly object[]): Migration[] {
+  const applied = new Map((rows as readonly MigrationRow[]).map((row) => [row.migration_name, row]));
+  const known = new Set(migrations.map((migration) => migration.name));
+  const unknown = [...applied.keys()].filter((name) => !known.has(name));
+  if (unknown.length > 0)
+    throw new DatabaseStartError(
+      `The database is from a newer Promptwell: this program lacks its migrations ${unknown.join(', ')}. Start the newer version, or restore a backup made before it.`,
+    );
+  return migrations.filter((migration) => {
+    const row = applied.get(migration.name);
+    if (row === undefined) return true;
+    if (row.finished_at === null)
+      throw new DatabaseStartError(
+        `Migration ${migration.name} was begun and never ended. Repair the database, then run: npx prisma migrate resolve`,
+      );
+    if (row.checksum !== migration.checksum)
+      throw new DatabaseStartError(`Migration ${migration.name} was changed after it was applied to this database.`);
+    return false;
+  });
+}
+
+/**
+ * The names of the migrations that were pending and are now applied, as `prisma migrate deploy` applies and records them.
+ *
+ * Cost: two statements when nothing is pending. Other processes wait under Prisma's advisory lock.
+ * Faults: as `pendingMigrations`; a script that fails leaves nothing behind, because each runs in one transaction (so a
+ * script must not hold what refuses one, such as CREATE INDEX CONCURRENTLY).
+ */
+export async function migrate(client: pg.ClientBase, migrations: readonly Migration[], ids: Ids): Promise<string[]> {
+  await client.query(`SET lock_timeout = ${lockTimeoutMs}`);
+  await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]);
+  try {
+    await client.query(migrationsTable);
+    const pending = pendingMigrations(migrations, (await client.query(appliedMigrationsSql)).rows);
+    for (const migration of pending) await apply(client, migration, ids);
+    return pending.map((migration) => migration.name);
+  } finally {
+    await client.query('SELECT pg_advisory_unlock($1)', [advisoryLockKey]);
+    await client.query('RESET lock_timeout');
+  }
+}
+
+async function apply(client: pg.ClientBase, migration: Migration, ids: Ids): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await client.query(migration.script);
+    await client.query(
+      'INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) VALUES ($1, $2, $3, clock_timestamp(), 1)',
+      [ids.uuid(), migration.checksum, migration.name],
+    );
+    await client.query('COMMIT');
+  } catch (cause) {
+    await client.query('ROLLBACK');
+    throw new DatabaseStartError(`Migration ${migration.name} failed and was rolled back: ${String(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,100 @@
+import pg from 'pg';
+import type { Config } from '../../config.js';
+import type { Ids } from '../../kernel/ids.js';
+import type { DatabaseLog, Engine } from './engine.js';
+import { type Migration, migrate } from './migrate.js';
+import { ServerBell } from './server-bell.js';
+import { DatabaseStartError } from './start-error.js';
+
+/** The oldest PostgreSQL that the migrations are written for. */
+const minServerVersion = { number: 150_000, text: '15' };
+
+/** The oldest pgvector with iterative scans (`hnsw.iterative_scan`). */
+const minVectorVersion = { major: 0, minor: 8, text: '0.8' };
+
+/** How long a caller waits for a free connection before `overloaded`. Source: threats.md F06. */
+const connectTimeoutMs = 2_000;
+
+/** How much later than the server's own timeout the client gives up: only a frozen server or network gets there. */
+const readTimeoutSlackMs = 2_000;
+
+interface ServerDeps {
+  config: Config['db'];
+  ids: Ids;
+  log: DatabaseLog;
+  migrations: readonly Migration[];
+}
+
+/**
+ * PostgreSQL at `config.url`: checked, migrated, with a pool and a bell.
+ *
+ * Faults: `DatabaseStartError` that says what is missing or too old.
+ */
+export async function openServer({ config, ids, log, migrations }: ServerDeps): Promise<Engine> {
+  const direct = new pg.Client({ connectionString: config.directUrl, connectionTimeoutMillis: 10_000 });
+  await direct.connect().catch((cause: Error) => {
+    throw new DatabaseStartError(`The database at ${direct.host}:${direct.port} cannot be reached: ${cause.message}`, { cause });
+  });
+  try {
+    await requireVersions(direct);
+    const applied = await migrate(direct, migrations, ids);
+    if (applied.length > 0) log.info({ applied }, 'migrations applied');
+  } finally {
+    await direct.end();
+  }
+  const pool = openPool(config);
+  const bell = new ServerBell({ connectionString: config.directUrl ?? '', log });
+  return {
+    kind: 'server',
+    pool,
+    isAlive: () => true,
+    listen: (channel, onWake) => bell.listen(channel, onWake),
+    close: async () => {
+      await bell.close();
+      await pool.end();
+    },
+  };
+}
+
+function openPool(config: Config['db']): pg.Pool {
+  return new pg.Pool({
+    connectionString: config.url,
+    application_name: 'promptwell',
+    max: config.poolSize,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
+    keepAlive: true,
+    // PgBouncer refuses start-up parameters that it does not know; past a pooler the role's own timeout must be set.
+    ...(config.url === config.directUrl ? { statement_timeout: config.statementTimeoutMs } : {}),
+  });
+}
+
+async function requireVersions(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ number: number; text: string }>(
+    "SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS text",
+  );
+  const server = rows[0];
+  if (server === undefined || server.number < minServerVersion.number)
+    throw new DatabaseStartError(
+      `The database is PostgreSQL ${server?.text}; Promptwell needs ${minServerVersion.text} or newer.`,
+    );
+  await client.query('CREATE EXTENSION IF NOT EXISTS vector').catch((cause: Error) => {
+    throw new DatabaseStartError(
+      `The extension pgvector ${minVectorVersion.text} or newer is needed and could not be created (${cause.message}). Install it on the server, then run in this database as a superuser: CREATE EXTENSION vector`,
+      { cause },
+    );
+  });
+  const installed = await client.query<{ version: string }>(
+    "SELECT extversion AS version FROM pg_extension WHERE extname = 'vector'",
+  );
+  requireVectorVersion(installed.rows[0]?.version ?? '0');
+}
+
+/** Faults: `DatabaseStartError` when pgvector `version` is older than 0.8. */
+export function requireVectorVersion(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > minVectorVersion.major || (major === minVectorVersion.major && minor >= minVectorVersion.minor)) return;
+  throw new DatabaseStartError(
+    `The extension pgvector is ${version}; Promptwell needs ${minVectorVersion.text} or newer. Update it on the server, then run: ALTER EXTENSION vector UPDATE`,
+  );
+}

@@ -1,0 +1,24 @@
+import type { MessagePort } from 'node:worker_threads';
+
+/** What the thread of the embedded engine is started with. */
+export interface ThreadSettings {
+  /** The cluster's folder; made by initdb when it is empty. */
+  folder: string;
+  /** A `dumpDataDir('gzip')` file to fill an empty folder from, in place of initdb. */
+  tarball?: string;
+}
+
+/** What the main thread asks. `reply` gets one `ThreadReply` and is closed. */
+export type ThreadRequest =
+  | { type: 'connect'; port: MessagePort }
+  | { type: 'dump'; file: string; reply: MessagePort }
+  | { type: 'vacuum'; reply: MessagePort }
+  | { type: 'close'; reply: MessagePort };
+
+/** How a request ended: `error` is absent when it went well. */
+export interface ThreadReply {
+  error?: string;
+}
+
+/** The thread's first and only message of its own: it serves, or the folder did not open. */
+export type ThreadStatus = { type: 'ready' } | { type: 'failed'; message: string };

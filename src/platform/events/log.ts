@@ -1,0 +1,65 @@
+import type { Database } from '../db/database.js';
+import type { EventKind, EventPosition, StoredEvent } from './catalogue.js';
+
+interface EventRow {
+  xid: string;
+  id: string;
+  projectId: string;
+  kind: EventKind;
+  promptId: string;
+  view: unknown;
+}
+
+/** Reads committed events in their order. Every read stops below the oldest running transaction, so none is skipped. */
+export class EventLog {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** The position after everything readable now. */
+  async head(): Promise<EventPosition> {
+    const [row] = await this.#db.read<{ xid: string }>(
+      'SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid',
+      [],
+    );
+    return { xid: BigInt(row?.xid ?? 0), id: 0n };
+  }
+
+  /**
+   * The next events of some projects after a position, at most `limit`.
+   *
+   * Cost: one index range scan on (project_id, xid, id), or on (xid, id) for many projects.
+   */
+  async after(position: EventPosition, projectIds: readonly string[], limit: number): Promise<StoredEvent[]> {
+    const rows = await this.#db.read<EventRow>(
+      `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view
+       FROM event
+       WHERE project_id = ANY($1::uuid[]) AND (xid, id) > ($2::text::xid8, $3::bigint)
+         AND xid < pg_snapshot_xmin(pg_current_snapshot())
+       ORDER BY xid, id LIMIT $4`,
+      [projectIds, position.xid.toString(), position.id.toString(), limit],
+    );
+    return rows.map(({ xid, id, ...row }) => ({ ...row, position: { xid: BigInt(xid), id: BigInt(id) } }));
+  }
+
+  /** Whether events are committed or about to be that no read may return yet. */
+  async hasGated(): Promise<boolean> {
+    const rows = await this.#db.read<object>(
+      'SELECT 1 FROM event WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()) LIMIT 1',
+      [],
+    );
+    return rows.length > 0;
+  }
+
+  /** Deletes events older than `olderThanMs`, in database time. Answers how many. */
+  async prune(olderThanMs: number): Promise<number> {
+    const rows = await this.#db.read<object>(
+      `DELETE FROM event WHERE id IN
+         (SELECT id FROM event WHERE created_at < now() - make_interval(secs => $1) ORDER BY created_at LIMIT 5000) RETURNING 1`,
+      [olderThanMs / 1_000],
+    );
+    return rows.length;
+  }
+}

@@ -1,0 +1,156 @@
+import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Config } from '../config.js';
+import type { Clock } from '../kernel/clock.js';
+import { Fault, type FaultKind } from '../kernel/fault.js';
+import type { Database } from './db/database.js';
+
+/** What a user may do only so often. */
+export type PromptBucket = 'create' | 'similar';
+
+/** Everything that is counted; a label from a closed set. */
+export type ThrottleBucket = PromptBucket | 'login' | 'signup';
+
+/** Who tries to sign in or up. Opaque texts of at most 100 characters: callers hash what must not be stored. */
+export interface AttemptSubject {
+  bucket: 'login' | 'signup';
+  address: string;
+  account: string;
+  /** True when the account has signed in from there before: then strangers' failures do not count against it. */
+  isKnownAddress: boolean;
+}
+
+/** What the throttle is made of. */
+export interface ThrottleDeps {
+  db: Pick<Database, 'read'>;
+  clock: Clock;
+  limits: Config['limits'];
+  loginFailuresPer15Min: number;
+  /** Told of each refusal, for metrics. */
+  onThrottled?: (bucket: ThrottleBucket) => void;
+}
+
+/** Failures that count; anything else (overload, a bug) was no guess. */
+const failureKinds: readonly FaultKind[] = ['unauthenticated', 'conflict'];
+
+/** Source: issue 2 section 3: ten failures in 15 minutes. */
+const failureWindowS = 15 * 60;
+
+const cleanUpIntervalMs = 5 * 60_000;
+
+/**
+ * Counts calls in Postgres, so that several processes share the counts.
+ *
+ * Shape: fixed windows that begin with a subject's first call. Times are the machine's wall clock (the library's own).
+ * Cost: one upsert by primary key for each window asked.
+ */
+export class Throttle {
+  readonly #deps: ThrottleDeps;
+  readonly #second: RateLimiterPostgres;
+  readonly #minute: RateLimiterPostgres;
+  readonly #burst: RateLimiterPostgres | null;
+  readonly #failures: RateLimiterPostgres;
+  readonly #cleanUp: ReturnType<typeof setInterval>;
+
+  constructor(deps: ThrottleDeps) {
+    const { limits } = deps;
+    this.#deps = deps;
+    this.#second = limiter(deps.db, { keyPrefix: 'second', points: limits.promptsPerSecond, duration: 1 });
+    this.#minute = limiter(deps.db, { keyPrefix: 'minute', points: limits.promptsPerMinute, duration: 60 });
+    this.#burst = limits.promptsBurst === 0 ? null : limiter(deps.db, { keyPrefix: 'burst', points: limits.promptsBurst, duration: 60 });
+    this.#failures = limiter(deps.db, { keyPrefix: 'failures', points: deps.loginFailuresPer15Min, duration: failureWindowS });
+    this.#cleanUp = setInterval(() => void this.#clearExpired(), cleanUpIntervalMs).unref();
+  }
+
+  /**
+   * Counts one call of a user; ask after the input was found good, so that a bad one costs nothing.
+   *
+   * Shape: allowed while the second has room (or the burst of the minute) and the minute has; a call that one window
+   * refuses is given back to the other. Faults: `rateLimited` with `retryAfterMs`.
+   */
+  async countPrompt(bucket: PromptBucket, userId: string): Promise<void> {
+    const key = `${bucket}:${userId}`;
+    let taken = this.#second;
+    let waitMs = await consume(taken, key);
+    if (waitMs !== null && this.#burst !== null && (await consume(this.#burst, key)) === null) {
+      taken = this.#burst;
+      waitMs = null;
+    }
+    if (waitMs !== null) throw this.#refusal(bucket, waitMs);
+    waitMs = await consume(this.#minute, key);
+    if (waitMs === null) return;
+    await this.#giveBack(taken, key);
+    throw this.#refusal(bucket, waitMs);
+  }
+
+  /**
+   * Runs an attempt to sign in or up, unless too many failed before from its address or for its account.
+   *
+   * Shape: the attempt is counted first and given back when it did not fail, so that parallel ones cannot outrun the
+   * count. An account's count is of all unknown addresses together, and one for each address known to it.
+   * Faults: `rateLimited` with `retryAfterMs`; those of `work` pass unchanged.
+   */
+  async attempt<T>(subject: AttemptSubject, work: () => Promise<T>): Promise<T> {
+    const { bucket, address, account, isKnownAddress } = subject;
+    const keys = [`${bucket}:address:${address}`, `${bucket}:account:${account}${isKnownAddress ? `:${address}` : ''}`];
+    const counted: string[] = [];
+    let hasFailed = false;
+    try {
+      for (const key of keys) {
+        counted.push(key);
+        const waitMs = await consume(this.#failures, key);
+        if (waitMs !== null) throw this.#refusal(bucket, waitMs);
+      }
+      return await work();
+    } catch (cause) {
+      hasFailed = cause instanceof Fault && failureKinds.includes(cause.kind);
+      throw cause;
+    } finally {
+      if (!hasFailed) for (const key of counted) await this.#giveBack(this.#failures, key);
+    }
+  }
+
+  /** Stops the clearing of expired counts. */
+  close(): void {
+    clearInterval(this.#cleanUp);
+  }
+
+  /** Not the library's `reward`: in a window that began meanwhile it would leave a credit. A lost one expires by itself. */
+  async #giveBack(window: RateLimiterPostgres, key: string): Promise<void> {
+    const sql = 'UPDATE rate_limit SET points = points - 1 WHERE key = $1 AND points > 0';
+    await this.#deps.db.read(sql, [window.getKey(key)]).catch(() => undefined);
+  }
+
+  /** Rows whose window is over count nothing; leaving them for the next round does no harm. */
+  async #clearExpired(): Promise<void> {
+    await this.#deps.db.read('DELETE FROM rate_limit WHERE expire < $1', [this.#deps.clock.nowMs()]).catch(() => undefined);
+  }
+
+  #refusal(bucket: ThrottleBucket, retryAfterMs: number): Fault {
+    this.#deps.onThrottled?.(bucket);
+    return new Fault('rateLimited', `Too many calls; try again in ${Math.ceil(retryAfterMs / 1_000)} s.`, { retryAfterMs });
+  }
+}
+
+/** A limiter over the table that the migrations made; the statements' names are dropped: poolers refuse named ones. */
+function limiter(db: Pick<Database, 'read'>, options: { keyPrefix: string; points: number; duration: number }): RateLimiterPostgres {
+  const query = async ({ text, values }: { text: string; values: unknown[] }) => ({ rows: await db.read(text, values) });
+  return new RateLimiterPostgres({
+    ...options,
+    storeClient: { query },
+    storeType: 'client',
+    tableName: 'rate_limit',
+    tableCreated: true,
+    clearExpiredByTimeout: false,
+  });
+}
+
+/** Null when the key had room, else the milliseconds until it has. */
+async function consume(window: RateLimiterPostgres, key: string): Promise<number | null> {
+  try {
+    await window.consume(key);
+    return null;
+  } catch (refusal) {
+    if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
+    throw refusal;
+  }
+}

@@ -1,0 +1,29 @@
+import { type AccountServices, createApiKeyRouter, createAuthRouter, createProjectRouter } from './features/accounts/router.js';
+import { createFeedRouter } from './features/feed/router.js';
+import type { FeedService } from './features/feed/service.js';
+import { createPromptRouter } from './features/prompts/router.js';
+import type { PromptService } from './features/prompts/service/prompts.js';
+import { createSystemRouter, type SystemInfo } from './features/system/router.js';
+import { router } from './rpc/procedures.js';
+
+/** The services behind the procedures. */
+export interface AppServices {
+  accounts: AccountServices;
+  prompts: PromptService;
+  feed: FeedService;
+  system: () => SystemInfo;
+}
+
+/** Every procedure of the service, under its room's name. */
+export const createAppRouter = ({ accounts, prompts, feed, system }: AppServices) =>
+  router({
+    auth: createAuthRouter(accounts),
+    apiKeys: createApiKeyRouter(accounts.apiKeys),
+    projects: createProjectRouter(accounts.projects),
+    prompts: createPromptRouter(prompts),
+    feed: createFeedRouter(feed),
+    system: createSystemRouter(system),
+  });
+
+/** The type that clients are made from. */
+export type AppRouter = ReturnType<typeof createAppRouter>;

@@ -1,0 +1,28 @@
+import type { Principal } from '../kernel/access.js';
+import type { Log } from '../platform/log.js';
+
+/** The socket a call came over, as far as a subscription must know it. */
+export interface Connection {
+  /** Resolves when the socket has room for more; at once over HTTP. Rejects never: a closed socket aborts the call's signal. */
+  drained(): Promise<void>;
+  /** False once the peer is gone: then a stopped subscription was cut, not ended by its client. */
+  isOpen(): boolean;
+  /** Counts a subscription in; answers what counts it out, or null when there are too many already. */
+  enter(userId: string): (() => void) | null;
+}
+
+/** Who is asking, and nothing else: services are not on the context. Over WebSocket it is made once per connection. */
+export interface Context {
+  requestId: string;
+  log: Log;
+  /** The client's address, past configured proxies. */
+  address: string;
+  transport: 'http' | 'websocket';
+  connection: Connection;
+  /** Checks the credential anew at each call (a cached check); null without one. Faults: `unauthenticated`. */
+  identify(): Promise<Principal | null>;
+  /** Calls back once when the principal's credential ends; answers what stops watching. */
+  watch(principal: Principal, onEnd: () => void): () => void;
+  /** Told of every finished call; a subscription counts when it has started. */
+  onCall(call: { path: string; code: string; durationMs: number }): void;
+}

@@ -1,0 +1,102 @@
+import { TRPCError } from '@trpc/server';
+import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY } from '@trpc/server/rpc';
+import { Fault, type FaultDetails, type FaultKind, type Issue } from '../kernel/fault.js';
+
+/** The one tRPC code and HTTP status of each fault kind; it does not compile while one is missing. */
+export const faultCodes: Readonly<Record<FaultKind, { code: TRPC_ERROR_CODE_KEY; httpStatus: number }>> = {
+  invalid: { code: 'BAD_REQUEST', httpStatus: 400 },
+  unauthenticated: { code: 'UNAUTHORIZED', httpStatus: 401 },
+  budget: { code: 'PAYMENT_REQUIRED', httpStatus: 402 },
+  forbidden: { code: 'FORBIDDEN', httpStatus: 403 },
+  notFound: { code: 'NOT_FOUND', httpStatus: 404 },
+  methodNotAllowed: { code: 'METHOD_NOT_SUPPORTED', httpStatus: 405 },
+  timeout: { code: 'TIMEOUT', httpStatus: 408 },
+  conflict: { code: 'CONFLICT', httpStatus: 409 },
+  precondition: { code: 'PRECONDITION_FAILED', httpStatus: 412 },
+  tooLarge: { code: 'PAYLOAD_TOO_LARGE', httpStatus: 413 },
+  unsupportedMedia: { code: 'UNSUPPORTED_MEDIA_TYPE', httpStatus: 415 },
+  unprocessable: { code: 'UNPROCESSABLE_CONTENT', httpStatus: 422 },
+  rateLimited: { code: 'TOO_MANY_REQUESTS', httpStatus: 429 },
+  cancelled: { code: 'CLIENT_CLOSED_REQUEST', httpStatus: 499 },
+  upstream: { code: 'BAD_GATEWAY', httpStatus: 502 },
+  overloaded: { code: 'SERVICE_UNAVAILABLE', httpStatus: 503 },
+  upstreamTimeout: { code: 'GATEWAY_TIMEOUT', httpStatus: 504 },
+};
+
+/** What a client gets in `error`; it reads `data.code`. */
+export interface ErrorShape {
+  message: string;
+  /** The JSON-RPC number; several codes share one. */
+  code: number;
+  data: {
+    code: TRPC_ERROR_CODE_KEY;
+    httpStatus: number;
+    path: string | null;
+    requestId: string | null;
+    details: FaultDetails;
+  };
+}
+
+/** The `issues` of anything that looks like a Zod error, with unknown keys named as paths of their own. */
+function schemaIssues(cause: unknown): Issue[] | null {
+  if (!(cause instanceof Error) || !('issues' in cause) || !Array.isArray(cause.issues)) return null;
+  const issues: Issue[] = [];
+  for (const issue of cause.issues as { path?: PropertyKey[]; message?: string; code?: string; keys?: string[] }[]) {
+    const path = (issue.path ?? []).map(String);
+    if (issue.code === 'unrecognized_keys')
+      for (const key of issue.keys ?? []) issues.push({ path: [...path, key].join('.'), message: 'is not a known field' });
+    else issues.push({ path: path.join('.'), message: issue.message ?? 'does not fit' });
+  }
+  return issues.slice(0, 20);
+}
+
+/** tRPC's own refusals, in words that hold nothing of the input. Others of its codes are bugs here. */
+const ownCodes: Partial<Record<TRPC_ERROR_CODE_KEY, { httpStatus: number; message?: string }>> = {
+  PARSE_ERROR: { httpStatus: 400, message: 'The request is not valid JSON of the expected form.' },
+  BAD_REQUEST: { httpStatus: 400 },
+  NOT_FOUND: { httpStatus: 404, message: 'No such procedure.' },
+  METHOD_NOT_SUPPORTED: { httpStatus: 405 },
+  PAYLOAD_TOO_LARGE: { httpStatus: 413 },
+  UNSUPPORTED_MEDIA_TYPE: { httpStatus: 415 },
+  CLIENT_CLOSED_REQUEST: { httpStatus: 499 },
+};
+
+/**
+ * The fault that an error is, or null when it is a bug.
+ *
+ * Shape: a `Fault` anywhere as the error or its cause; a schema's refusal as `invalid` with one issue a field.
+ */
+export function faultOf(error: unknown): Fault | null {
+  const cause = error instanceof TRPCError ? error.cause : error;
+  if (cause instanceof Fault) return cause;
+  if (!(error instanceof TRPCError) || error.code !== 'BAD_REQUEST') return null;
+  const issues = schemaIssues(cause);
+  if (issues === null) return null;
+  const text = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
+  return new Fault('invalid', text, { issues });
+}
+
+/** True when an error is none of the expected ones: it is logged with its stack and masked. */
+export const isBug = (error: TRPCError): boolean => faultOf(error) === null && !(error.code in ownCodes);
+
+/**
+ * The one place where errors become what a client sees.
+ *
+ * Shape: faults keep their message and details; tRPC's own refusals their code; anything else is masked as
+ * INTERNAL_SERVER_ERROR with the request's id. Never a stack, SQL or a path of the machine.
+ */
+export function errorShape(error: TRPCError, path: string | undefined, requestId: string | null): ErrorShape {
+  const shape = (code: TRPC_ERROR_CODE_KEY, httpStatus: number, message: string, details: FaultDetails): ErrorShape => ({
+    message,
+    code: TRPC_ERROR_CODES_BY_KEY[code],
+    data: { code, httpStatus, path: path ?? null, requestId, details },
+  });
+  const fault = faultOf(error);
+  if (fault !== null) {
+    const { code, httpStatus } = faultCodes[fault.kind];
+    return shape(code, httpStatus, fault.message, fault.details);
+  }
+  const own = ownCodes[error.code];
+  if (own !== undefined) return shape(error.code, own.httpStatus, own.message ?? error.message, {});
+  return shape('INTERNAL_SERVER_ERROR', 500, `Something went wrong here. Request ${requestId ?? 'unknown'}.`, {});
+}

@@ -1,0 +1,78 @@
+import { mayDo, type Principal, type ProjectAccess, type Scope } from '../kernel/access.js';
+import { Fault, notFound } from '../kernel/fault.js';
+import { errorShape } from './faults.js';
+import { refuseUnstorable } from './hygiene.js';
+import { t } from './init.js';
+
+/** Makes a router of procedures. */
+export const router = t.router;
+
+const measured = t.procedure.use(async ({ ctx, path, next }) => {
+  const startedMs = performance.now();
+  const result = await next();
+  const code = result.ok ? 'OK' : errorShape(result.error, path, null).data.code;
+  ctx.onCall({ path, code, durationMs: performance.now() - startedMs });
+  return result;
+});
+
+const clean = t.middleware(async ({ getRawInput, next }) => {
+  refuseUnstorable(await getRawInput());
+  return next();
+});
+
+const identified = t.middleware(async ({ ctx, next }) => {
+  const principal = await ctx.identify();
+  if (principal === null)
+    throw new Fault('unauthenticated', 'Sign in first: no credential was sent.', { reason: 'missing' });
+  return next({ ctx: { ...ctx, principal } });
+});
+
+/** A procedure for anyone. */
+export const publicProcedure = measured.meta({ access: 'public' }).use(clean);
+
+/** A procedure for any valid credential; `ctx.principal` is who bears it. */
+export const userProcedure = measured.meta({ access: 'user' }).use(identified).use(clean);
+
+/** A procedure for a person's session: an API key is refused with `forbidden`. */
+export const sessionProcedure = measured
+  .meta({ access: 'session' })
+  .use(identified)
+  .use(async ({ ctx, next }) => {
+    if (ctx.principal.kind !== 'session')
+      throw new Fault('forbidden', 'API keys may not do this: sign in as a person.', { scope: 'session' });
+    return next();
+  })
+  .use(clean);
+
+/**
+ * A procedure inside one project: the input's `projectId`, else the caller's own. `ctx.access` bears the leave.
+ *
+ * Faults: `notFound` for a project the caller is no member of, `forbidden` with the scope when the role or key lacks it.
+ * Both are decided before the input is validated, so that a stranger learns nothing from error messages.
+ */
+export const projectProcedure = (scope: Scope) =>
+  measured
+    .meta({ access: scope })
+    .use(identified)
+    .use(clean)
+    .use(async ({ ctx, getRawInput, next }) => {
+      const access = accessTo(ctx.principal, requestedProject(await getRawInput()), scope);
+      return next({ ctx: { ...ctx, access } });
+    });
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** The project the input names; what is no id at all is left to the schema, which names the field. */
+function requestedProject(input: unknown): string | undefined {
+  if (typeof input !== 'object' || input === null || !('projectId' in input)) return undefined;
+  return typeof input.projectId === 'string' && uuid.test(input.projectId) ? input.projectId.toLowerCase() : undefined;
+}
+
+function accessTo(principal: Principal, requested: string | undefined, scope: Scope): ProjectAccess {
+  const projectId = requested ?? principal.defaultProjectId;
+  const role = principal.roles.get(projectId);
+  if (role === undefined) throw notFound('project');
+  if (!mayDo(principal, role, scope))
+    throw new Fault('forbidden', `This needs the scope ${scope} in the project.`, { scope });
+  return { projectId, userId: principal.userId, role, principal };
+}

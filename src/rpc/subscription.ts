@@ -1,0 +1,43 @@
+import type { Principal } from '../kernel/access.js';
+import { Fault } from '../kernel/fault.js';
+import type { Context } from './context.js';
+
+/** What a subscription needs of its call. */
+export interface SubscriptionCall {
+  ctx: Context & { principal: Principal };
+  /** Fires when the client stops or leaves. */
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * Runs `source` as a subscription: at most so many at once, paused while the socket is full, ended with its credential.
+ *
+ * `source` gets a signal that fires when it must stop for any reason; it then returns. Faults: `rateLimited` when the
+ * socket or user has too many subscriptions; `unauthenticated` once the credential ends.
+ */
+export async function* subscription<T>(
+  { ctx, signal }: SubscriptionCall,
+  source: (signal: AbortSignal) => AsyncIterable<T>,
+): AsyncGenerator<T, void, undefined> {
+  const leave = ctx.connection.enter(ctx.principal.userId);
+  if (leave === null) throw new Fault('rateLimited', 'Too many subscriptions are open.', { retryAfterMs: 1_000 });
+  const stop = new AbortController();
+  let isExpired = false;
+  const unwatch = ctx.watch(ctx.principal, () => {
+    isExpired = true;
+    stop.abort();
+  });
+  const ending = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  try {
+    for await (const item of source(ending)) {
+      if (ending.aborted) break;
+      yield item;
+      await ctx.connection.drained();
+    }
+    if (isExpired) throw new Fault('unauthenticated', 'The credential has ended.', { reason: 'expired' });
+  } finally {
+    stop.abort();
+    unwatch();
+    leave();
+  }
+}

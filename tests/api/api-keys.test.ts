@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AuthServer, openAuthServer } from '../support/auth-server.js';
+import { scratchDatabase } from '../support/scratch-database.js';
+
+describe.each(['server'] as const)('API keys over the wire on the %s engine', (engine) => {
+  let db: Awaited<ReturnType<typeof scratchDatabase>>;
+  let server: AuthServer;
+  beforeAll(async () => {
+    db = await scratchDatabase(`promptwell_acc_7_${engine}`);
+    server = await openAuthServer(db);
+  });
+  afterAll(async () => {
+    expect(server.bugs).toEqual([]);
+    await server.close();
+    await db.drop();
+  });
+
+  /** Somebody new with a key of the given scopes. */
+  const withKey = async (scopes: string[]) => {
+    const person = await server.person();
+    const { accessToken } = person.tokens;
+    const answer = await server.post('apiKeys.create', { name: 'ci', scopes }, accessToken);
+    expect(answer.status).toBe(200);
+    return { ...person, accessToken, made: answer.body.result.data };
+  };
+
+  it('a key does what its scopes say and no more (T19)', async () => {
+    const { made, project } = await withKey(['prompts:read']);
+    expect(made.key).toMatch(/^pw_[A-Za-z0-9_-]{43}$/);
+    expect((await server.get('scoped.read', made.key)).body.result.data).toBe(project.id);
+    const refused = await server.get('scoped.write', made.key);
+    expect(refused.status).toBe(403);
+    expect(refused.body.error.data).toMatchObject({ code: 'FORBIDDEN', details: { scope: 'prompts:write' } });
+  });
+
+  it("a key is bound to its project: another's, its owner's other ones, and none answer alike (T19)", async () => {
+    const { made, accessToken } = await withKey(['prompts:read', 'prompts:write']);
+    const own = (await server.post('projects.create', { name: 'Second' }, accessToken)).body.result.data;
+    const stranger = await server.person();
+    const answers = await Promise.all(
+      [own.id, stranger.project.id, server.ids.uuid()].map((projectId) => server.get('scoped.read', made.key, { projectId })),
+    );
+    for (const { status, body } of answers) {
+      expect(status).toBe(404);
+      expect(body.error.message).toBe(answers[0]?.body.error.message);
+    }
+    expect((await server.get('projects.list', made.key)).body.result.data.items).toHaveLength(1);
+  });
+
+  it('a key neither manages keys nor acts as the person (T05)', async () => {
+    const { made } = await withKey(['prompts:read', 'prompts:write', 'feed:read']);
+    expect((await server.get('auth.me', made.key)).status).toBe(200);
+    for (const [path, input] of [
+      ['apiKeys.create', { name: 'more', scopes: ['prompts:read'] }],
+      ['apiKeys.revoke', { id: made.id }],
+      ['projects.create', { name: 'x' }],
+      ['auth.changePassword', { currentPassword: 'x', newPassword: 'y' }],
+      ['auth.deleteAccount', { password: 'x' }],
+    ] as const)
+      expect((await server.post(path, input, made.key)).status, path).toBe(403);
+    expect((await server.get('apiKeys.list', made.key)).status).toBe(403);
+  });
+
+  it('a revoked key is refused at once, also on its open socket (T10, T19)', async () => {
+    const { made, accessToken } = await withKey(['prompts:read']);
+    const open = server.socket(made.key);
+    expect((await open.answered).result.data.project.id).toBe(made.projectId);
+    expect((await server.get('apiKeys.list', accessToken)).body.result.data.items).toMatchObject([{ id: made.id, name: 'ci' }]);
+    expect((await server.post('apiKeys.revoke', { id: made.id }, accessToken)).body.result.data).toEqual({ isDone: true });
+    expect(await open.closed).toBe(4401);
+    expect((await server.get('scoped.read', made.key)).status).toBe(401);
+    expect((await server.get('apiKeys.list', accessToken, {})).body.result.data.items).toEqual([]);
+  });
+
+  it('what does not fit is refused by its field', async () => {
+    const { accessToken } = await withKey(['prompts:read']);
+    const good = { name: 'ci', scopes: ['prompts:read'] };
+    for (const [path, input] of [
+      ['name', { ...good, name: ' ' }],
+      ['scopes', { ...good, scopes: [] }],
+      ['scopes.0', { ...good, scopes: ['keys:manage'] }],
+      ['scopes', { ...good, scopes: ['prompts:read', 'prompts:read'] }],
+      ['expiresAt', { ...good, expiresAt: 'tomorrow' }],
+      ['expiresAt', { ...good, expiresAt: '2020-01-01T00:00:00Z' }],
+      ['projectId', { ...good, projectId: 'mine' }],
+      ['role', { ...good, role: 'owner' }],
+    ] as const) {
+      const { status, body } = await server.post('apiKeys.create', input, accessToken);
+      expect(status, path).toBe(400);
+      expect(body.error.data.details.issues[0].path).toBe(path);
+    }
+  });
+
+  it('injections in the Authorization header are 401 and never a server error (T18)', async () => {
+    for (const credential of ["' OR '1'='1", "'%20UNION%20SELECT%201--", '%00', 'pw_', `pw_${'%'.repeat(43)}`, `pw_${'z'.repeat(43)}`, 'a.b.c'])
+      expect((await server.get('auth.me', credential)).status, credential).toBe(401);
+  });
+});

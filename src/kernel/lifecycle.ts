@@ -11,7 +11,7 @@ export interface CloseReport {
 }
 
 /**
- * Closers, run in the order in which they were registered, each with a deadline.
+ * Closers, the last registered first, each with a deadline: what was built upon something closes before it.
  *
  * `close()` twice gives the same promise. A closer that throws or is late is reported and does not stop the others.
  */
@@ -25,7 +25,7 @@ export class Lifecycle {
   }
 
   /** Registers a closer; `deadlineMs` bounds it. */
-  onClose(name: string, deadlineMs: number, close: () => Promise<void> | void): void {
+  onClose(name: string, deadlineMs: number, close: Closer['close']): void {
     this.#closers.push({ name, deadlineMs, close });
   }
 
@@ -37,7 +37,7 @@ export class Lifecycle {
 
   async #run(): Promise<CloseReport> {
     const report: CloseReport = { failed: [] };
-    for (const closer of this.#closers) {
+    for (const closer of this.#closers.toReversed()) {
       try {
         await withDeadline(Promise.resolve(closer.close()), closer.deadlineMs);
       } catch (cause) {

@@ -1,0 +1,190 @@
+import type { Config } from './config.js';
+import { createAccounts } from './features/accounts/accounts.js';
+import { FeedService } from './features/feed/service.js';
+import { IndexingService } from './features/indexing/service.js';
+import type { PromptDeps } from './features/prompts/service/deps.js';
+import { Generations } from './features/prompts/service/generation.js';
+import { PromptLeases } from './features/prompts/service/leases.js';
+import { PromptService } from './features/prompts/service/prompts.js';
+import { createMetricsServer } from './http/probes.js';
+import { createHttpServer } from './http/server.js';
+import { type Clock, systemClock } from './kernel/clock.js';
+import { type Ids, systemIds } from './kernel/ids.js';
+import { type CloseReport, Lifecycle } from './kernel/lifecycle.js';
+import { loadAuthKeys } from './platform/auth/secret.js';
+import { CursorCodec } from './platform/cursor.js';
+import { openDatabase } from './platform/db/client.js';
+import type { Database } from './platform/db/database.js';
+import { ensureSpace } from './platform/db/space.js';
+import { chooseEmbedder } from './platform/embedding/choose.js';
+import type { Embedder } from './platform/embedding/embedder.js';
+import { createEmbedder } from './platform/embedding/pool.js';
+import { EventBus } from './platform/events/bus.js';
+import { EventLog } from './platform/events/log.js';
+import { startPruning } from './platform/events/pruner.js';
+import { chooseProviders, type ProviderRouter } from './platform/llm/choose.js';
+import { createLog, type Log } from './platform/log.js';
+import { createObservers } from './platform/metrics/observers.js';
+import { createMetrics, type Metrics } from './platform/metrics/registry.js';
+import type { SystemInfo } from './features/system/router.js';
+import { Throttle } from './platform/throttle.js';
+import { createAppRouter } from './router.js';
+import { version } from './version.js';
+
+/** What tests may replace; everything else is real everywhere. */
+export interface AppOptions {
+  clock?: Clock;
+  ids?: Ids;
+  log?: Log;
+  embedder?: Embedder;
+  providers?: ProviderRouter;
+  /** The folder of the compiled program, where the worker threads are; tests run from source and name `dist`. */
+  compiledUrl?: URL;
+  /** See `DatabaseDeps.seedTarball`. */
+  seedTarball?: string;
+}
+
+/** The running service. */
+export interface App {
+  url: string;
+  metricsUrl: string;
+  engine: Database['engine'];
+  /** The space whose vectors answer similarity, and why it is that one. */
+  embedding: { space: string; reason: string };
+  /** Takes no new work, finishes what was accepted, then closes everything. Twice is the same promise. */
+  close(): Promise<CloseReport>;
+}
+
+/**
+ * The whole service, built in the order in which work flows through it, listening when this resolves.
+ *
+ * Faults: whatever keeps it from starting (a database that is missing or too old, a taken folder or port), with a message
+ * that says what to do; what was opened by then is closed.
+ */
+export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
+  const lifecycle = new Lifecycle();
+  try {
+    return await build(config, options, lifecycle);
+  } catch (cause) {
+    await lifecycle.close();
+    throw cause;
+  }
+}
+
+async function build(config: Config, options: AppOptions, lifecycle: Lifecycle): Promise<App> {
+  const clock = options.clock ?? systemClock;
+  const ids = options.ids ?? systemIds(() => clock.nowMs());
+  const log = options.log ?? createLog(config.log);
+  const metrics = createMetrics();
+  const observers = createObservers(metrics);
+
+  const keys = await loadAuthKeys(config.auth, ids);
+  const cursors = new CursorCodec(keys.cursors);
+  const db = await openDatabase({ config: config.db, clock, ids, log, ...databaseOptions(options) });
+  lifecycle.onClose('database', deadlinesMs.database, () => db.close());
+
+  const chosen = await chooseEmbedder(config.embedding);
+  const embedder = options.embedder ?? createEmbedder({
+    model: chosen.model, threads: config.embedding.threads, queueLimit: config.embedding.queueLimit, clock,
+    observer: observers.embedding, ...threadOption(options),
+  });
+  lifecycle.onClose('embedder', deadlinesMs.embedder, () => embedder.close());
+  const space = { ...embedder.space, id: await ensureSpace(db, embedder.space) };
+
+  const throttle = new Throttle({
+    db, clock, limits: config.limits, loginFailuresPer15Min: config.auth.loginFailuresPer15Min, onThrottled: observers.onThrottled,
+  });
+  lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
+  const accounts = await createAccounts({ db, clock, ids, keys, throttle, config: config.auth });
+  lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
+
+  const events = new EventLog(db);
+  const bus = new EventBus({ db, log, events });
+  await bus.start();
+  lifecycle.onClose('bus', deadlinesMs.small, () => bus.close());
+  lifecycle.onClose('pruner', deadlinesMs.small, startPruning({ events, log, retentionMs: config.events.retentionMs }));
+  const feed = new FeedService({ bus, events, cursors, clock, retentionMs: config.events.retentionMs, observer: observers.feed });
+
+  const indexing = new IndexingService({ db, space, embedder, log });
+  lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
+  const providers = options.providers ?? chooseProviders(config.llm, { clock });
+  const promptDeps: PromptDeps = {
+    db, space, embedder, providers, throttle, cursors, clock, ids, log, processId: ids.uuid(),
+    dailyCapUsd: config.llm.dailyCapUsd, maxOutputTokens: config.llm.maxOutputTokens,
+    observer: observers.prompts, onUnindexed: () => indexing.wake(),
+  };
+  const generations = new Generations(promptDeps);
+  const prompts = new PromptService(promptDeps, generations);
+  const leases = new PromptLeases(promptDeps, generations);
+  lifecycle.onClose('leases', deadlinesMs.small, () => leases.close());
+
+  const model = providers.choose();
+  const system = (): SystemInfo => ({
+    version,
+    engine: db.engine,
+    embedding: { space: space.name, dimensions: space.dimensions, isReady: embedder.state().isReady },
+    model: { provider: model.provider.name, name: model.model },
+    signup: config.auth.isSignupOpen ? 'open' : 'closed',
+  });
+  const router = createAppRouter({ accounts, prompts, feed, system });
+  const probes = {
+    readiness: () => readiness({ db, embedder, lifecycle }),
+    renderMetrics: () => metrics.render(),
+  };
+  collectGauges(metrics, { db, embedder, space: space.name });
+  const metricsServer = createMetricsServer(probes, config.metrics);
+  lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
+  const door = await createHttpServer({
+    ...probes, config: config.http, metricsToken: config.metrics.token, router, clock, ids, log,
+    authenticator: accounts.authenticator, onCall: observers.onCall, onSockets: observers.onSockets,
+  });
+  lifecycle.onClose('door', deadlinesMs.door, () => door.close());
+  lifecycle.onClose('generations', config.shutdownMs, () => generations.drain(Math.max(0, config.shutdownMs - 4_000)));
+  lifecycle.onClose('feed', deadlinesMs.small, () => feed.close());
+  lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
+
+  leases.start();
+  indexing.wake();
+  const [url, metricsUrl] = await Promise.all([door.listen(), metricsServer.listen()]);
+  return {
+    url, metricsUrl, engine: db.engine, embedding: { space: space.name, reason: chosen.reason },
+    close: () => lifecycle.close(),
+  };
+}
+
+/** How long each part may take to close; together with the drain they stay within ten seconds. */
+const deadlinesMs = { small: 1_000, door: 2_000, embedder: 2_000, database: 8_000 } as const;
+
+const databaseOptions = ({ compiledUrl, seedTarball }: AppOptions) => ({
+  ...(compiledUrl === undefined ? {} : { threadUrl: new URL('platform/db/pglite-thread.js', compiledUrl).href }),
+  ...(seedTarball === undefined ? {} : { seedTarball }),
+});
+
+const threadOption = ({ compiledUrl }: AppOptions) =>
+  compiledUrl === undefined ? {} : { threadUrl: new URL('platform/embedding/thread.js', compiledUrl) };
+
+async function readiness({ db, embedder, lifecycle }: { db: Database; embedder: Embedder; lifecycle: Lifecycle }) {
+  const database = await db.check().then(
+    () => 'ok',
+    () => 'away',
+  );
+  const { isReady, space } = embedder.state();
+  const checks = { database, embedder: isReady ? `ok: ${space.name}` : `loading: ${space.name}`, draining: String(lifecycle.isClosing) };
+  return { isReady: database === 'ok' && isReady && !lifecycle.isClosing, checks };
+}
+
+/** Gauges whose truth lives elsewhere are read when Prometheus asks. */
+function collectGauges(metrics: Metrics, { db, embedder, space }: { db: Database; embedder: Embedder; space: string }): void {
+  metrics.buildInfo.set({ version, engine: db.engine, space }, 1);
+  metrics.collect('databasePool', (gauge) => {
+    const { totalCount, idleCount, waitingCount } = db.pool;
+    gauge.set({ state: 'active' }, totalCount - idleCount);
+    gauge.set({ state: 'idle' }, idleCount);
+    gauge.set({ state: 'waiting' }, waitingCount);
+  });
+  metrics.collect('embeddingQueue', (gauge) => {
+    const { waiting } = embedder.state();
+    gauge.set({ lane: 'interactive' }, waiting.interactive);
+    gauge.set({ lane: 'background' }, waiting.background);
+  });
+}

@@ -1,0 +1,62 @@
+import type { EmbeddingObserver } from '../embedding/embedder.js';
+import type { EventKind } from '../events/catalogue.js';
+import type { LlmUsage } from '../llm/provider.js';
+import type { Metrics } from './registry.js';
+
+interface ModelCall {
+  provider: string;
+  outcome: 'completed' | 'failed' | 'cancelled';
+  durationMs: number;
+  timeToFirstTokenMs: number | null;
+  usage: LlmUsage | null;
+  costUsd: number | null;
+}
+
+/** The metrics as the rooms see them: each tells what happened and knows no metric's name. */
+export function createObservers(metrics: Metrics) {
+  const embedding: EmbeddingObserver = {
+    onBatch({ texts, durationMs, lane }) {
+      metrics.embeddingDuration.observe({ lane }, durationMs / 1_000);
+      metrics.embeddingBatch.observe(texts);
+    },
+    onCache: (result) => metrics.embeddingCache.inc({ result }),
+    onThreadReplaced: () => metrics.embeddingThreadsReplaced.inc(),
+  };
+  const prompts = {
+    onFinished: (status: ModelCall['outcome']) => metrics.prompts.inc({ status }),
+    onModel: (call: ModelCall) => observeModel(metrics, call),
+    onSimilarity({ lane, durationMs, hits }: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }) {
+      metrics.similarityDuration.observe({ lane }, durationMs / 1_000);
+      metrics.similarityHits.observe(hits);
+    },
+    onInterrupted: (count: number) => metrics.interruptedPrompts.inc(count),
+  };
+  const feed = {
+    onSubscriptions: (open: number) => metrics.subscriptions.set(open),
+    onDelivered: (kind: EventKind) => metrics.deliveries.inc({ kind }),
+    onOverflow: () => metrics.subscriptionsOverflowed.inc(),
+  };
+  return {
+    embedding,
+    prompts,
+    feed,
+    onCall({ path, code, durationMs }: { path: string; code: string; durationMs: number }) {
+      metrics.requests.inc({ procedure: path, code });
+      metrics.requestDuration.observe({ procedure: path }, durationMs / 1_000);
+    },
+    onSockets: (open: number) => metrics.sockets.set(open),
+    onThrottled: (bucket: string) => metrics.throttled.inc({ bucket }),
+    onEvent: (kind: EventKind) => metrics.events.inc({ kind }),
+  };
+}
+
+function observeModel(metrics: Metrics, call: ModelCall): void {
+  metrics.modelDuration.observe({ provider: call.provider, outcome: call.outcome }, call.durationMs / 1_000);
+  if (call.timeToFirstTokenMs !== null)
+    metrics.modelTimeToFirstToken.observe({ provider: call.provider }, call.timeToFirstTokenMs / 1_000);
+  if (call.costUsd !== null) metrics.modelCost.inc(call.costUsd);
+  if (call.usage === null) return;
+  metrics.modelTokens.inc({ kind: 'input' }, call.usage.inputTokens);
+  metrics.modelTokens.inc({ kind: 'output' }, call.usage.outputTokens);
+  metrics.modelTokens.inc({ kind: 'cached_input' }, call.usage.cachedInputTokens);
+}

@@ -1,18 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../src/platform/db/database.js';
 import type { ProjectAccess } from '../../src/kernel/access.js';
 import { goodPassword, openAccounts, type TestAccounts } from '../support/accounts.js';
-import { scratchDatabase } from '../support/scratch-database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
-describe.each(['server'] as const)('credentials on the %s engine', (engine) => {
-  let db: Awaited<ReturnType<typeof scratchDatabase>>;
+describe('credentials', () => {
+  let database: TestDatabase;
+  let db: Database;
   let room: TestAccounts;
   beforeAll(async () => {
-    db = await scratchDatabase(`promptwell_acc_5_${engine}`);
+    database = await createTestDatabase();
+    db = database.db;
     room = await openAccounts(db);
   });
   afterAll(async () => {
     await room.close();
-    await db.drop();
+    await database[Symbol.asyncDispose]();
   });
 
   /** Somebody new with leave in their personal project. */
@@ -108,10 +111,19 @@ describe.each(['server'] as const)('credentials on the %s engine', (engine) => {
 
   it('garbage is refused without any SQL, and what looks like a key costs one fixed statement (T18)', async () => {
     let statements: string[] = [];
-    const counting = { ...db, read: <Row extends object>(sql: string, values: readonly unknown[]) => {
-      statements.push(sql);
-      return db.read<Row>(sql, values);
-    } };
+    const counting: Database = {
+      engine: db.engine,
+      prisma: db.prisma,
+      pool: db.pool,
+      transaction: (work) => db.transaction(work),
+      read(sql, values) {
+        statements.push(sql);
+        return db.read(sql, values);
+      },
+      listen: (channel, onWake) => db.listen(channel, onWake),
+      check: () => db.check(),
+      close: () => db.close(),
+    };
     const watched = await openAccounts(counting);
     const payloads = [
       '', ' ', "' OR '1'='1", "' UNION SELECT password_hash FROM app_user--", '%00', '\u0000', 'pw_', `pw_${"'".repeat(43)}`,

@@ -1,17 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../src/platform/db/database.js';
 import { goodPassword, openAccounts, type TestAccounts } from '../support/accounts.js';
-import { scratchDatabase } from '../support/scratch-database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 const home = '192.0.2.1';
 const dayMs = 86_400_000;
 
-describe.each(['server'] as const)('sessions on the %s engine', (engine) => {
-  let db: Awaited<ReturnType<typeof scratchDatabase>>;
+describe('sessions', () => {
+  let database: TestDatabase;
+  let db: Database;
   let room: TestAccounts;
   beforeAll(async () => {
-    db = await scratchDatabase(`promptwell_acc_3_${engine}`);
+    database = await createTestDatabase();
+    db = database.db;
   });
-  afterAll(() => db.drop());
+  afterAll(() => database[Symbol.asyncDispose]());
 
   /** A room with a clock of its own for each test, since clocks turn forward only. */
   const withRoom = async (test: () => Promise<void>): Promise<void> => {

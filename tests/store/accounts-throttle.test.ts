@@ -1,20 +1,23 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../src/platform/db/database.js';
 import { goodPassword, openAccounts, type TestAccounts } from '../support/accounts.js';
-import { scratchDatabase } from '../support/scratch-database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 const home = '192.0.2.1';
 const limits = { PROMPTS_PER_SECOND: '1', PROMPTS_PER_MINUTE: '10', PROMPTS_BURST: '0' };
 
-describe.each(['server'] as const)('the throttle on the %s engine', (engine) => {
-  let db: Awaited<ReturnType<typeof scratchDatabase>>;
+describe('the throttle', () => {
+  let database: TestDatabase;
+  let db: Database;
   let room: TestAccounts;
   beforeAll(async () => {
-    db = await scratchDatabase(`promptwell_acc_4_${engine}`);
+    database = await createTestDatabase();
+    db = database.db;
     room = await openAccounts(db, limits);
   });
   afterAll(async () => {
     await room.close();
-    await db.drop();
+    await database[Symbol.asyncDispose]();
   });
   beforeEach(() => db.read('DELETE FROM rate_limit', []));
 

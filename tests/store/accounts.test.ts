@@ -1,21 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/platform/db/database.js';
 import { goodPassword, openAccounts, type TestAccounts } from '../support/accounts.js';
-import { scratchDatabase } from '../support/scratch-database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 const home = '192.0.2.1';
 const elsewhere = '198.51.100.9';
 
-describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
-  let db: Awaited<ReturnType<typeof scratchDatabase>>;
+describe('accounts', () => {
+  let database: TestDatabase;
+  let db: Database;
   let room: TestAccounts;
   beforeAll(async () => {
-    db = await scratchDatabase(`promptwell_acc_1_${engine}`);
+    database = await createTestDatabase();
+    db = database.db;
     room = await openAccounts(db);
   });
   afterAll(async () => {
     await room.close();
-    await db.drop();
+    await database[Symbol.asyncDispose]();
   });
 
   it('sign-up makes an account whose stored password verifies and is not the password (PF-1)', async () => {
@@ -147,18 +149,14 @@ describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
   });
 });
 
-describe.each(['server'] as const)('closed sign-up on the %s engine', (engine) => {
+describe('closed sign-up', () => {
   it('lets exactly one of many first accounts in', async () => {
-    const db: Database & { drop(): Promise<void> } = await scratchDatabase(`promptwell_acc_2_${engine}`);
-    const room = await openAccounts(db, { SIGNUP: 'closed' });
-    try {
-      const attempts = Array.from({ length: 6 }, (_, index) => room.signIn.signup({ username: `first-${index}`, password: goodPassword }, home));
-      const results = await Promise.allSettled(attempts);
-      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-      await expect(room.person()).rejects.toMatchObject({ kind: 'forbidden' });
-    } finally {
-      await room.close();
-      await db.drop();
-    }
+    await using database = await createTestDatabase();
+    const room = await openAccounts(database.db, { SIGNUP: 'closed' });
+    const attempts = Array.from({ length: 6 }, (_, index) => room.signIn.signup({ username: `first-${index}`, password: goodPassword }, home));
+    const results = await Promise.allSettled(attempts);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    await expect(room.person()).rejects.toMatchObject({ kind: 'forbidden' });
+    await room.close();
   });
 });

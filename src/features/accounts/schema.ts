@@ -103,8 +103,10 @@ export const SessionView = z.strictObject({ user: UserView, project: ProjectView
 /** What sign-up, log-in and a password change answer. */
 export type SessionView = z.infer<typeof SessionView>;
 
-/** What `auth.refresh` answers. */
+/** What `auth.refresh` and `auth.changePassword` answer. */
 export const RefreshView = z.strictObject({ tokens: TokensView });
+/** What `auth.refresh` and `auth.changePassword` answer. */
+export type RefreshView = z.infer<typeof RefreshView>;
 
 /** An API key as lists show it. */
 export const ApiKeyView = z.strictObject({

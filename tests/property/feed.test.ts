@@ -121,7 +121,9 @@ class OverlappingWriters {
   async #writeAtOnce(ofOther: boolean): Promise<void> {
     const promptId = ids.uuid();
     const projectId = ofOther ? this.#projects.other : this.#projects.own;
-    await database.db.transaction((tx) => appendEvents(tx, [{ projectId, kind: 'prompt.created', promptId, view: {} }]));
+    await database.db.transaction((tx) =>
+      appendEvents(tx, [{ projectId, kind: 'prompt.created', promptId, view: {} }]),
+    );
     if (!ofOther) this.committed.push(promptId);
   }
 }

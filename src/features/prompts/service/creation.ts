@@ -64,8 +64,7 @@ export class PromptCreation {
     const request = this.#request({ ...row, parameters: row.parameters as NonNullable<Input['parameters']> }, chosen);
     const reservation = await this.#deps.db.transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
-      if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId })))
-        throw answeredAlready(row.id);
+      if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId }))) throw answeredAlready(row.id);
       const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
       await announce(access, { tx, row: await writes.get(row.id), kinds: ['prompt.updated'] });
       return reserved;

@@ -159,11 +159,7 @@ export class Generation {
   }
 
   async #storePatiently(answer: ModelAnswer, vector: EmbeddedText | null): Promise<PromptView> {
-    const response = responseOf(
-      answer,
-      { id: this.#deps.ids.uuid(), promptId: this.#job.promptId },
-      this.#job.chosen,
-    );
+    const response = responseOf(answer, { id: this.#deps.ids.uuid(), promptId: this.#job.promptId }, this.#job.chosen);
     for (const delayMs of storeRetriesMs) {
       try {
         return await this.#store(answer, response, vector);
@@ -241,9 +237,9 @@ export class Generations {
     this.#deps = deps;
   }
 
-  /** The prompts whose generations run. */
-  get promptIds(): string[] {
-    return [...this.#running.keys()];
+  /** Those that run, by prompt. */
+  get running(): ReadonlyMap<string, Generation> {
+    return this.#running;
   }
 
   /** Faults: `overloaded` once the process is closing: another one, or this one started anew, takes the call. */

@@ -6,7 +6,11 @@ import { requestHash, textHash } from '../../../../src/features/prompts/fingerpr
 function turned(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(turned);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).toReversed().map(([key, child]) => [key, turned(child)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .toReversed()
+      .map(([key, child]) => [key, turned(child)]),
+  );
 }
 
 test('the order of keys makes no other request', () => {
@@ -18,7 +22,17 @@ test('the order of keys makes no other request', () => {
 });
 
 test('different requests have different hashes', () => {
-  const inputs = [{}, { a: 1 }, { a: '1' }, { a: [1] }, { a: [[1]] }, { a: { 0: 1 } }, { a: null }, { b: 1 }, { a: 1, b: 2 }];
+  const inputs = [
+    {},
+    { a: 1 },
+    { a: '1' },
+    { a: [1] },
+    { a: [[1]] },
+    { a: { 0: 1 } },
+    { a: null },
+    { b: 1 },
+    { a: 1, b: 2 },
+  ];
   const tricky = [{ a: 'x","b":"y' }, { a: 'x', b: 'y' }, { a: [1, 2] }, { a: ['1,2'] }, { a: [2, 1] }];
   const hashes = [...inputs, ...tricky].map(requestHash);
   expect(new Set(hashes).size).toBe(hashes.length);

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { type PromptRow, promptView, type ResponseRow, responseView, tombstoneView } from '../../../../src/features/prompts/view.js';
+import {
+  type PromptRow,
+  promptView,
+  type ResponseRow,
+  responseView,
+  tombstoneView,
+} from '../../../../src/features/prompts/view.js';
 
 const response: ResponseRow = {
   id: 'r',

@@ -1,5 +1,5 @@
 import { TRPCError } from '@trpc/server';
-import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY } from '@trpc/server/rpc';
+import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY, type TRPC_ERROR_CODE_NUMBER } from '@trpc/server/rpc';
 import { Fault, type FaultDetails, type FaultKind, type Issue } from '../kernel/fault.js';
 
 /** The one tRPC code and HTTP status of each fault kind; it does not compile while one is missing. */
@@ -23,11 +23,11 @@ export const faultCodes: Readonly<Record<FaultKind, { code: TRPC_ERROR_CODE_KEY;
   upstreamTimeout: { code: 'GATEWAY_TIMEOUT', httpStatus: 504 },
 };
 
-/** What a client gets in `error`; it reads `data.code`. */
+/** What a client gets in `error`; it reads `data.code`. A subtype of tRPC's own: else typed clients know no `details`. */
 export interface ErrorShape {
   message: string;
   /** The JSON-RPC number; several codes share one. */
-  code: number;
+  code: TRPC_ERROR_CODE_NUMBER;
   data: {
     code: TRPC_ERROR_CODE_KEY;
     httpStatus: number;

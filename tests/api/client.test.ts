@@ -21,7 +21,10 @@ beforeEach(async () => {
   ada = await service.signUp();
   sent = [];
   globalThis.fetch = (input, init) => {
-    sent.push({ method: init?.method ?? 'GET', path: new URL(String(input)).pathname.replace('/trpc/', '') });
+    sent.push({
+      method: init?.method ?? 'GET',
+      path: new URL(input instanceof Request ? input.url : input).pathname.replace('/trpc/', ''),
+    });
     return fetch(input, init);
   };
 });

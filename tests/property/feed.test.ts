@@ -115,7 +115,7 @@ class OverlappingWriters {
   }
 
   async commitAll(): Promise<void> {
-    for (const writer of [...this.#open.keys()]) await this.take({ do: 'commit', writer, ofOther: false });
+    for (const writer of Array.from(this.#open.keys())) await this.take({ do: 'commit', writer, ofOther: false });
   }
 
   async #writeAtOnce(ofOther: boolean): Promise<void> {

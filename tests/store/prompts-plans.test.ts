@@ -102,7 +102,7 @@ test('a page of the feed reads an index of events and never the whole table', as
       plans.push(await plan({ text: sql, values } as unknown as Statement));
       return [];
     },
-  } as unknown as ConstructorParameters<typeof EventLog>[0]);
+  });
   const plans: string[] = [];
   await test_.db.read(
     `INSERT INTO event (project_id, kind, prompt_id, view)

@@ -25,7 +25,7 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
 export function refusalOf(error: unknown): Refusal {
   const { data, message } = error as TRPCClientError<AppRouter>;
   if (data === undefined || data === null) throw error;
-  return { code: data.code, message, details: data.details as Record<string, unknown> };
+  return { code: data.code, message, details: { ...data.details } };
 }
 
 /** A subscription to `prompts.stream` with everything it has said. */
@@ -33,12 +33,12 @@ export interface StreamReader {
   events: Outputs['prompts']['stream'] extends AsyncIterable<infer Item> ? Item[] : never;
   /** The pieces of the answer, joined. */
   text(): string;
-  /** How often the server said that the stream has begun. */
+  /** The prompt of the last item, or the error that ended the stream. */
   ended: Promise<Prompt>;
   unsubscribe(): void;
 }
 
-/** Begins a stream. `ended` has the prompt of its last item, or the error that ended it. */
+/** Begins a stream. */
 export function readStream(client: PromptwellClient, input: Inputs['prompts']['stream']): StreamReader {
   const events: { id: string; data: { type: string; text?: string; prompt?: Prompt } }[] = [];
   let unsubscribe = (): void => undefined;

@@ -26,7 +26,10 @@ export async function cuttableProxy(url: string): Promise<CuttableProxy> {
   };
   const server = createServer((near) => {
     hold(near);
-    if (target === null) return void near.destroy();
+    if (target === null) {
+      near.destroy();
+      return;
+    }
     connections += 1;
     const far = connect(Number(target.port), target.hostname);
     hold(far);

@@ -45,7 +45,7 @@ export class FeedService {
    */
   async *follow(access: ProjectAccess, input: FollowInput, signal: AbortSignal): AsyncGenerator<FeedItem> {
     const reader = new FeedReader(this.#deps, access.projectId);
-    const resumed = input.lastEventId == null ? null : this.#unseal(access, input.lastEventId);
+    const resumed = typeof input.lastEventId === 'string' ? this.#unseal(access, input.lastEventId) : null;
     this.#count(1);
     try {
       await reader.start();

@@ -63,27 +63,32 @@ function faultOf(cause: unknown, provider: string, deps: AskDeps): Fault {
   return new Fault('upstream', 'The model call failed.', { provider }, cause);
 }
 
+/** What is known of a call that ended before its figures came. */
+const unfinished = (answer: ModelAnswer, chosen: ChosenModel) => ({
+  model: chosen.model,
+  finishReason: answer.status === 'cancelled' ? 'cancelled' : null,
+  usage: { inputTokens: null, outputTokens: null, totalTokens: null, cachedInputTokens: null, isEstimated: false },
+  costUsd: null,
+});
+
 /** The row that keeps an answer. */
 export function responseOf(
   answer: ModelAnswer,
   ids: { id: string; promptId: string },
   chosen: ChosenModel,
 ): NewResponse {
-  const { finish, fault } = answer;
+  const { fault } = answer;
+  const { model, finishReason, usage, costUsd } = answer.finish ?? unfinished(answer, chosen);
   return {
     ...ids,
+    ...usage,
     text: answer.text,
-    model: finish?.model ?? chosen.model,
+    model,
     provider: chosen.provider.name,
-    finishReason: finish?.finishReason ?? (answer.status === 'cancelled' ? 'cancelled' : null),
-    inputTokens: finish?.usage.inputTokens ?? null,
-    outputTokens: finish?.usage.outputTokens ?? null,
-    totalTokens: finish?.usage.totalTokens ?? null,
-    cachedInputTokens: finish?.usage.cachedInputTokens ?? null,
-    isEstimated: finish?.usage.isEstimated ?? false,
-    costUsd: finish?.costUsd ?? null,
+    finishReason,
+    costUsd,
     latencyMs: answer.latencyMs,
     timeToFirstTokenMs: answer.timeToFirstTokenMs,
-    error: fault === null ? null : { kind: fault.kind, message: fault.message, details: fault.details },
+    error: fault && { kind: fault.kind, message: fault.message, details: fault.details },
   };
 }

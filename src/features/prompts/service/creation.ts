@@ -61,7 +61,7 @@ export class PromptCreation {
     this.#generations.requireOpen();
     await this.#deps.throttle.countPrompt('create', access.userId);
     const chosen = this.#deps.providers.choose(again.model ?? undefined);
-    const request = this.#request({ ...row, parameters: row.parameters as NonNullable<Input['parameters']> }, chosen);
+    const request = this.#request(row, chosen);
     const reservation = await this.#deps.db.transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId }))) throw answeredAlready(row.id);
@@ -174,7 +174,8 @@ export class PromptCreation {
   }
 
   #request(asked: Pick<Input, 'text' | 'parameters'> & { system?: string | null }, chosen: ChosenModel): LlmRequest {
-    const system = asked.system == null ? [] : [{ role: 'system' as const, content: asked.system }];
+    const system =
+      asked.system === undefined || asked.system === null ? [] : [{ role: 'system' as const, content: asked.system }];
     return {
       model: chosen.model,
       messages: [...system, { role: 'user', content: asked.text }],
@@ -231,7 +232,7 @@ function hashOf(input: Input): string {
 /** The failure that a stored prompt ended with, as its caller got it; null when it did not fail. */
 export function storedFault(row: PromptRow): Fault | null {
   const error = row.status === 'failed' ? row.response?.error : null;
-  if (error == null) return null;
+  if (error === undefined || error === null) return null;
   const details = { ...error.details, promptId: row.id };
   if (error.kind === 'interrupted')
     return new Fault('precondition', error.message, { ...details, state: 'interrupted' });

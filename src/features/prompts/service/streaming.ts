@@ -27,9 +27,9 @@ export interface StreamCaller {
 /** Where a resumed stream goes on: characters of the answer already received, or the very end. */
 type Resume = { promptId: string; offset: number | 'end' };
 
-/** How one caller reads a stream. */
+/** Where one caller begins to read an answer, and what ends that. */
 interface Reading {
-  resume: Resume | null;
+  offset: number;
   signal: AbortSignal;
 }
 
@@ -51,39 +51,35 @@ export class PromptStreaming {
    */
   async *stream(access: ProjectAccess, input: StreamPromptInput, caller: StreamCaller): AsyncGenerator<StreamItem> {
     const resume = input.lastEventId === undefined ? null : resumeOf(input.lastEventId);
-    const begun = resume === null ? await this.#creation.begin(access, input) : await this.#resumed(access, input);
+    const begun =
+      resume === null ? await this.#creation.begin(access, input) : await this.#resumed(access, input, resume);
+    const { prompt } = begun;
+    if (resume?.offset === 'end') return;
     // Before the first item: a caller that leaves with it must be missed.
     const leave = begun.type === 'running' ? begun.generation.follow() : undefined;
     try {
-      yield* this.#items(access, begun, { resume, signal: caller.signal });
+      if (resume === null) yield { id: `${prompt.id}:0`, event: { type: 'prompt', prompt } };
+      yield* this.#answer(access, begun, { offset: resume?.offset ?? 0, signal: caller.signal });
     } finally {
       leave?.(caller.isConnected() ? 'stopped' : 'cut');
     }
   }
 
   /** The prompt a cut stream had begun. A prompt deleted meanwhile is not made again. */
-  async #resumed(access: ProjectAccess, input: StreamPromptInput): Promise<Begun> {
+  async #resumed(access: ProjectAccess, input: StreamPromptInput, resume: Resume): Promise<Begun> {
     const begun = await this.#creation.earlier(access, input);
     if (begun === null) throw notFound('prompt');
+    if (resume.promptId !== begun.prompt.id) throw invalidField('lastEventId', 'is of another prompt');
     return begun;
   }
 
-  async *#items(access: ProjectAccess, begun: Begun, { resume, signal }: Reading): AsyncGenerator<StreamItem> {
+  async *#answer(access: ProjectAccess, begun: Begun, { offset, signal }: Reading): AsyncGenerator<StreamItem> {
     const { id } = begun.prompt;
-    if (resume !== null && resume.promptId !== id) throw invalidField('lastEventId', 'is of another prompt');
-    if (resume?.offset === 'end') return;
-    let offset = resume?.offset ?? 0;
-    if (resume === null) yield { id: `${id}:0`, event: { type: 'prompt', prompt: begun.prompt } };
-    if (begun.type === 'running') {
-      for await (const end of grown(begun.generation, offset, signal)) {
-        yield { id: `${id}:${end}`, event: { type: 'delta', text: begun.generation.text.slice(offset, end) } };
-        offset = end;
-      }
-    }
+    const reader = new PieceReader(id, offset);
+    if (begun.type === 'running') yield* reader.live(begun.generation, signal);
     const prompt = signal.aborted ? null : await this.#end(access, begun, signal);
     if (prompt === null) return;
-    const rest = prompt.response?.text.slice(offset) ?? '';
-    if (rest !== '') yield { id: `${id}:${offset + rest.length}`, event: { type: 'delta', text: rest } };
+    yield* reader.rest(prompt.response?.text ?? '');
     yield { id: `${id}:end`, event: { type: prompt.status === 'completed' ? 'completed' : 'failed', prompt } };
   }
 
@@ -113,15 +109,31 @@ export class PromptStreaming {
   }
 }
 
-/** The lengths that the answer's growing text reaches, until it is whole or `signal` fires. */
-async function* grown(generation: Generation, from: number, signal: AbortSignal): AsyncGenerator<number> {
-  let length = from;
-  while (!signal.aborted) {
-    if (generation.text.length > length) {
-      length = generation.text.length;
-      yield length;
-    } else if (generation.isDone) return;
-    else await generation.changed(signal);
+/** Hands out an answer from an offset on, each character once. */
+class PieceReader {
+  readonly #promptId: string;
+  #offset: number;
+
+  constructor(promptId: string, offset: number) {
+    this.#promptId = promptId;
+    this.#offset = offset;
+  }
+
+  /** What there is, then what comes, until the answer is whole or `signal` fires. */
+  async *live(generation: Generation, signal: AbortSignal): AsyncGenerator<StreamItem> {
+    while (!signal.aborted) {
+      if (generation.text.length > this.#offset) yield* this.rest(generation.text);
+      else if (generation.isDone) return;
+      else await generation.changed(signal);
+    }
+  }
+
+  /** What of `text` was not handed out yet, as one piece. */
+  *rest(text: string): Generator<StreamItem> {
+    const piece = text.slice(this.#offset);
+    if (piece === '') return;
+    this.#offset += piece.length;
+    yield { id: `${this.#promptId}:${this.#offset}`, event: { type: 'delta', text: piece } };
   }
 }
 

@@ -26,7 +26,10 @@ const spaces = async (db: Database): Promise<string[]> =>
 const restore = (config: Config['db'], file?: string) => restoreBackup({ ...testDeps, config }, file);
 
 /** Runs `tests/support/database-process.mjs` on a folder; answers with its first line. */
-async function startProcess(task: string, dataDir: string): Promise<{ child: ChildProcess; lines: AsyncIterator<string> }> {
+async function startProcess(
+  task: string,
+  dataDir: string,
+): Promise<{ child: ChildProcess; lines: AsyncIterator<string> }> {
   const script = new URL('../support/database-process.mjs', import.meta.url);
   const child = spawn(process.execPath, [script.pathname, task, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
@@ -45,7 +48,9 @@ describe('the lock on the data folder', () => {
     const { child, lines } = await startProcess('lock', folder.path);
     await lines.next();
     const startedAt = performance.now();
-    await expect(open(embeddedConfig(folder.path))).rejects.toThrow(new RegExp(`in use.*process ${child.pid}.*DATA_DIR`));
+    await expect(open(embeddedConfig(folder.path))).rejects.toThrow(
+      new RegExp(`in use.*process ${child.pid}.*DATA_DIR`),
+    );
     expect(performance.now() - startedAt).toBeLessThan(2_000);
     expect(child.exitCode).toBe(null);
     await kill(child);

@@ -50,7 +50,9 @@ describe(`migrations on the ${engineUnderTest} engine`, () => {
     await cp(ownMigrationsDir, folder.path, { recursive: true });
     await addMigration(folder.path, '20990101000000_good', 'CREATE TABLE good (id int); INSERT INTO good VALUES (1);');
     await addMigration(folder.path, '20990102000000_bad', 'CREATE TABLE half (id int); SELECT 1 / 0;');
-    await expect(reopen(test, folder.path)).rejects.toThrow(/20990102000000_bad failed and was rolled back.*division by zero/);
+    await expect(reopen(test, folder.path)).rejects.toThrow(
+      /20990102000000_bad failed and was rolled back.*division by zero/,
+    );
     await addMigration(folder.path, '20990102000000_bad', 'CREATE TABLE whole (id int);');
     const db = await reopen(test, folder.path);
     await db.check();

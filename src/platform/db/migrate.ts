@@ -86,7 +86,9 @@ export function pendingMigrations(migrations: readonly Migration[], rows: readon
 export async function underMigrationLock<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
   await client.query(`SET lock_timeout = ${lockTimeoutMs}`);
   await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]).catch((cause: unknown) => {
-    throw new DatabaseStartError(`Another process has been migrating the database for long: ${String(cause)}`, { cause });
+    throw new DatabaseStartError(`Another process has been migrating the database for long: ${String(cause)}`, {
+      cause,
+    });
   });
   try {
     return await work();

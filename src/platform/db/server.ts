@@ -35,7 +35,9 @@ export async function openServer({ config, ids, log, migrations }: ServerDeps): 
   // A lost connection also rejects the query that is on; without a listener it would end the process.
   direct.on('error', () => undefined);
   await direct.connect().catch((cause: Error) => {
-    throw new DatabaseStartError(`The database at ${direct.host}:${direct.port} cannot be reached: ${cause.message}`, { cause });
+    throw new DatabaseStartError(`The database at ${direct.host}:${direct.port} cannot be reached: ${cause.message}`, {
+      cause,
+    });
   });
   try {
     await requireServerVersion(direct);

@@ -53,7 +53,9 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
         throw mine;
       }),
     ).rejects.toBe(mine);
-    expect(await test.db.read("SELECT name FROM space WHERE name IN ('kept', 'dropped')", [])).toEqual([{ name: 'kept' }]);
+    expect(await test.db.read("SELECT name FROM space WHERE name IN ('kept', 'dropped')", [])).toEqual([
+      { name: 'kept' },
+    ]);
   });
 
   it('tries a serialization failure or deadlock three times in all, then says conflict', async () => {
@@ -80,7 +82,13 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
   });
 
   it('maps what the database refuses to the same fault through Prisma, in a transaction and through the pool', async () => {
-    const kinds = { '23505': 'conflict', '57014': 'timeout', '53300': 'overloaded', '54000': 'invalid', '08006': 'overloaded' };
+    const kinds = {
+      '23505': 'conflict',
+      '57014': 'timeout',
+      '53300': 'overloaded',
+      '54000': 'invalid',
+      '08006': 'overloaded',
+    };
     for (const [sqlState, kind] of Object.entries(kinds)) {
       const sql = `DO $$ BEGIN RAISE EXCEPTION 'secret' USING ERRCODE = '${sqlState}'; END $$`;
       const faults = [
@@ -182,16 +190,23 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
     expect(await test.db.read('SELECT vector::text FROM embedding', [])).toEqual([{ vector: '[0.6,0,0.8]' }]);
   });
 
-  it.runIf(engineUnderTest === 'server')('says overloaded within 3 s when all connections are taken, and recovers', async () => {
-    const small = await openDatabase({ ...testDeps, config: { ...test.config, poolSize: 1 } });
-    const taken = await small.pool.connect();
-    const calls = [small.read('SELECT 1', []), small.prisma.space.count(), small.transaction((tx) => tx.space.count())];
-    const faults = await Promise.all(calls.map(faultOf));
-    expect(faults.map((fault) => fault.kind)).toEqual(['overloaded', 'overloaded', 'overloaded']);
-    taken.release();
-    expect(await small.read('SELECT 1 AS one', [])).toEqual([{ one: 1 }]);
-    await small.close();
-  });
+  it.runIf(engineUnderTest === 'server')(
+    'says overloaded within 3 s when all connections are taken, and recovers',
+    async () => {
+      const small = await openDatabase({ ...testDeps, config: { ...test.config, poolSize: 1 } });
+      const taken = await small.pool.connect();
+      const calls = [
+        small.read('SELECT 1', []),
+        small.prisma.space.count(),
+        small.transaction((tx) => tx.space.count()),
+      ];
+      const faults = await Promise.all(calls.map(faultOf));
+      expect(faults.map((fault) => fault.kind)).toEqual(['overloaded', 'overloaded', 'overloaded']);
+      taken.release();
+      expect(await small.read('SELECT 1 AS one', [])).toEqual([{ one: 1 }]);
+      await small.close();
+    },
+  );
 
   it.runIf(engineUnderTest === 'server')('ends a statement that takes too long with timeout', async () => {
     const hasty = await openDatabase({ ...testDeps, config: { ...test.config, statementTimeoutMs: 100 } });
@@ -207,6 +222,7 @@ async function vectorStore(db: Database): Promise<(literal: string) => Promise<o
   await db.prisma.prompt.create({
     data: { id: promptId, projectId, userId, text: 't', textHash: 'h', status: 'completed' },
   });
-  const sql = 'INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector) VALUES ($1, $2, $3, $4, $5::vector)';
+  const sql =
+    'INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector) VALUES ($1, $2, $3, $4, $5::vector)';
   return (literal) => db.read(sql, [projectId, promptId, spaceId, 'h', literal]);
 }

@@ -38,7 +38,8 @@ export class Passwords {
   async refuseWeak(password: string, about: { field: string; username: string }): Promise<void> {
     const length = characterCount(password);
     if (length < this.#minLength) throw invalidField(about.field, `must have at least ${this.#minLength} characters`);
-    if (length > maxPasswordLength) throw invalidField(about.field, `must have at most ${maxPasswordLength} characters`);
+    if (length > maxPasswordLength)
+      throw invalidField(about.field, `must have at most ${maxPasswordLength} characters`);
     const plain = normalized(password).toLowerCase();
     if (plain === about.username.toLowerCase()) throw invalidField(about.field, 'must not be the username');
     this.#commonest ??= loadCommonest(this.#minLength);

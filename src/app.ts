@@ -49,7 +49,8 @@ export interface AppOptions {
 export interface App {
   url: string;
   metricsUrl: string;
-  engine: Database['engine'];
+  /** What it stores in; tests look there for what must not have been written. */
+  db: Database;
   /** The space whose vectors answer similarity, and why it is that one. */
   embedding: { space: string; reason: string };
   /** Takes no new work, finishes what was accepted, then closes everything. Twice is the same promise. */
@@ -85,15 +86,25 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   lifecycle.onClose('database', deadlinesMs.database, () => db.close());
 
   const chosen = await chooseEmbedder(config.embedding);
-  const embedder = options.embedder ?? createEmbedder({
-    model: chosen.model, threads: config.embedding.threads, queueLimit: config.embedding.queueLimit, clock,
-    observer: observers.embedding, ...threadOption(options),
-  });
+  const embedder =
+    options.embedder ??
+    createEmbedder({
+      model: chosen.model,
+      threads: config.embedding.threads,
+      queueLimit: config.embedding.queueLimit,
+      clock,
+      observer: observers.embedding,
+      ...threadOption(options),
+    });
   lifecycle.onClose('embedder', deadlinesMs.embedder, () => embedder.close());
   const space = { ...embedder.space, id: await ensureSpace(db, embedder.space) };
 
   const throttle = new Throttle({
-    db, clock, limits: config.limits, loginFailuresPer15Min: config.auth.loginFailuresPer15Min, onThrottled: observers.onThrottled,
+    db,
+    clock,
+    limits: config.limits,
+    loginFailuresPer15Min: config.auth.loginFailuresPer15Min,
+    onThrottled: observers.onThrottled,
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
   const accounts = await createAccounts({ db, clock, ids, auth: createAuth({ keys, clock, ids, config: config.auth }), throttle, config: config.auth });
@@ -104,15 +115,33 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   await bus.start();
   lifecycle.onClose('bus', deadlinesMs.small, () => bus.close());
   lifecycle.onClose('pruner', deadlinesMs.small, startPruning({ events, log, retentionMs: config.events.retentionMs }));
-  const feed = new FeedService({ bus, events, cursors, clock, retentionMs: config.events.retentionMs, observer: observers.feed });
+  const feed = new FeedService({
+    bus,
+    events,
+    cursors,
+    clock,
+    retentionMs: config.events.retentionMs,
+    observer: observers.feed,
+  });
 
   const indexing = new IndexingService({ db, space, embedder, log });
   lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
   const providers = options.providers ?? chooseProviders(config.llm, { clock });
   const promptDeps: PromptDeps = {
-    db, space, embedder, providers, throttle, cursors, clock, ids, log, processId: ids.uuid(),
-    dailyCapUsd: config.llm.dailyCapUsd, maxOutputTokens: config.llm.maxOutputTokens,
-    observer: observers.prompts, onUnindexed: () => indexing.wake(),
+    db,
+    space,
+    embedder,
+    providers,
+    throttle,
+    cursors,
+    clock,
+    ids,
+    log,
+    processId: ids.uuid(),
+    dailyCapUsd: config.llm.dailyCapUsd,
+    maxOutputTokens: config.llm.maxOutputTokens,
+    observer: observers.prompts,
+    onUnindexed: () => indexing.wake(),
   };
   const generations = new Generations(promptDeps);
   const prompts = new PromptService(promptDeps, generations);
@@ -136,8 +165,16 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const metricsServer = createMetricsServer(probes, config.metrics);
   lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
   const door = await createHttpServer({
-    ...probes, config: config.http, metricsToken: config.metrics.token, router, clock, ids, log,
-    authenticator: accounts.authenticator, onCall: observers.onCall, onSockets: observers.onSockets,
+    ...probes,
+    config: config.http,
+    metricsToken: config.metrics.token,
+    router,
+    clock,
+    ids,
+    log,
+    authenticator: accounts.authenticator,
+    onCall: observers.onCall,
+    onSockets: observers.onSockets,
   });
   lifecycle.onClose('door', deadlinesMs.door, () => door.close());
   lifecycle.onClose('generations', config.shutdownMs, () => generations.drain(Math.max(0, config.shutdownMs - 4_000)));
@@ -148,7 +185,10 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   indexing.wake();
   const [url, metricsUrl] = await Promise.all([door.listen(), metricsServer.listen()]);
   return {
-    url, metricsUrl, engine: db.engine, embedding: { space: space.name, reason: chosen.reason },
+    url,
+    metricsUrl,
+    db,
+    embedding: { space: space.name, reason: chosen.reason },
     close: () => lifecycle.close(),
   };
 }
@@ -170,12 +210,19 @@ async function readiness({ db, embedder, lifecycle }: { db: Database; embedder: 
     () => 'away',
   );
   const { isReady, space } = embedder.state();
-  const checks = { database, embedder: isReady ? `ok: ${space.name}` : `loading: ${space.name}`, draining: String(lifecycle.isClosing) };
+  const checks = {
+    database,
+    embedder: isReady ? `ok: ${space.name}` : `loading: ${space.name}`,
+    draining: String(lifecycle.isClosing),
+  };
   return { isReady: database === 'ok' && isReady && !lifecycle.isClosing, checks };
 }
 
 /** Gauges whose truth lives elsewhere are read when Prometheus asks. */
-function collectGauges(metrics: Metrics, { db, embedder, space }: { db: Database; embedder: Embedder; space: string }): void {
+function collectGauges(
+  metrics: Metrics,
+  { db, embedder, space }: { db: Database; embedder: Embedder; space: string },
+): void {
   metrics.buildInfo.set({ version, engine: db.engine, space }, 1);
   metrics.collect('databasePool', (gauge) => {
     const { totalCount, idleCount, waitingCount } = db.pool;

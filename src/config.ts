@@ -208,7 +208,7 @@ const llm = (env: Parsed) => ({
   isOffline: env.PROMPTWELL_OFFLINE,
   baseUrl: env.LLM_BASE_URL ?? env.OPENAI_BASE_URL,
   // A key goes only where it was given for: OpenAI's never to LLM_BASE_URL.
-        apiKey: env.LLM_API_KEY ?? (env.LLM_BASE_URL === undefined ? env.OPENAI_API_KEY : undefined),
+  apiKey: env.LLM_API_KEY ?? (env.LLM_BASE_URL === undefined ? env.OPENAI_API_KEY : undefined),
   anthropicApiKey: env.ANTHROPIC_API_KEY,
   model: env.LLM_MODEL,
   timeoutMs: env.LLM_TIMEOUT_MS,

@@ -9,16 +9,19 @@ const shutdownLimitMs = 10_000;
 const config = configuration();
 const log = createLog(config.log);
 const app = await createApp(config, { log }).catch(fail);
-log.info({ url: app.url, metricsUrl: app.metricsUrl, engine: app.engine, ...app.embedding }, 'ready');
+log.info({ url: app.url, metricsUrl: app.metricsUrl, engine: app.db.engine, ...app.embedding }, 'ready');
 if (process.stdout.isTTY) process.stdout.write(welcome(app));
 
-closeWithGrace({ delay: shutdownLimitMs, logger: { error: (text: unknown) => log.error({ text: String(text) }, 'shutdown') } }, async ({ signal, err }) => {
-  if (err !== undefined) log.error({ err }, 'ended by an error nobody caught');
-  log.info({ signal }, 'closing');
-  const { failed } = await app.close();
-  for (const { name, cause } of failed) log.warn({ part: name, err: cause }, 'did not close in time');
-  log.info({}, 'closed');
-});
+closeWithGrace(
+  { delay: shutdownLimitMs, logger: { error: (text: unknown) => log.error({ text: String(text) }, 'shutdown') } },
+  async ({ signal, err }) => {
+    if (err !== undefined) log.error({ err }, 'ended by an error nobody caught');
+    log.info({ signal }, 'closing');
+    const { failed } = await app.close();
+    for (const { name, cause } of failed) log.warn({ part: name, err: cause }, 'did not close in time');
+    log.info({}, 'closed');
+  },
+);
 
 function configuration(): Config {
   try {
@@ -30,7 +33,9 @@ function configuration(): Config {
 
 /** Says what keeps the service from starting, in one paragraph, and ends the process. */
 function fail(cause: unknown): never {
-  const isExpected = cause instanceof ConfigError || (cause instanceof Error && cause.name.endsWith('Error') && cause.name !== 'TypeError');
+  const isExpected =
+    cause instanceof ConfigError ||
+    (cause instanceof Error && cause.name.endsWith('Error') && cause.name !== 'TypeError');
   process.stderr.write(`${isExpected ? (cause as Error).message : String((cause as Error).stack ?? cause)}\n`);
   process.exit(1);
 }

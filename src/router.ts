@@ -1,4 +1,9 @@
-import { type AccountServices, createApiKeyRouter, createAuthRouter, createProjectRouter } from './features/accounts/router.js';
+import {
+  type AccountServices,
+  createApiKeyRouter,
+  createAuthRouter,
+  createProjectRouter,
+} from './features/accounts/router.js';
 import { createFeedRouter } from './features/feed/router.js';
 import type { FeedService } from './features/feed/service.js';
 import { createPromptRouter } from './features/prompts/router.js';

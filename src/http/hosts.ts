@@ -13,7 +13,11 @@ export function isHostAllowed(host: string | undefined, publicHosts: readonly st
  * Whether a web page of `origin` may open a WebSocket or call: no Origin at all (not a browser), the service's own, or a
  * configured one. Compared whole: no prefixes, no patterns, never `null`.
  */
-export function isOriginAllowed(origin: string | undefined, host: string | undefined, allowed: readonly string[]): boolean {
+export function isOriginAllowed(
+  origin: string | undefined,
+  host: string | undefined,
+  allowed: readonly string[],
+): boolean {
   if (origin === undefined) return true;
   return allowed.includes(origin) || origin === `http://${host}` || origin === `https://${host}`;
 }

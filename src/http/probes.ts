@@ -35,5 +35,5 @@ export function createMetricsServer(deps: ProbeDeps, address: { host: string; po
     const { body, contentType } = await deps.renderMetrics();
     return reply.header('content-type', contentType).send(body);
   });
-  return { listen: () => server.listen(address), close: () => server.close() };
+  return { listen: () => server.listen({ ...address }), close: () => server.close() };
 }

@@ -84,11 +84,13 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
 function guardRequests(server: FastifyInstance, deps: HttpDeps, state: { isDraining: boolean }): void {
   const { config } = deps;
   server.addHook('onRequest', async (request, reply) => {
-    if (request.id === '') return refuse(reply, new Fault('invalid', 'x-request-id: must be 1 to 64 letters, digits, _ or -'));
+    if (request.id === '')
+      return refuse(reply, new Fault('invalid', 'x-request-id: must be 1 to 64 letters, digits, _ or -'));
     reply.header('x-request-id', request.id);
     if (state.isDraining) reply.header('connection', 'close');
     const { host, origin } = request.headers;
-    if (!isHostAllowed(host, config.publicHosts)) return refuse(reply, new Fault('invalid', 'Host: not a name of this service'));
+    if (!isHostAllowed(host, config.publicHosts))
+      return refuse(reply, new Fault('invalid', 'Host: not a name of this service'));
     const isUpgrade = request.headers.upgrade !== undefined;
     if (isUpgrade && !isOriginAllowed(origin, host, config.corsOrigins))
       return refuse(reply, new Fault('forbidden', 'Origin: not one that may connect'));
@@ -97,10 +99,17 @@ function guardRequests(server: FastifyInstance, deps: HttpDeps, state: { isDrain
     return undefined;
   });
   server.addHook('onResponse', async (request, reply) => {
-    const facts = { requestId: request.id, method: request.method, path: request.url.split('?')[0], status: reply.statusCode };
+    const facts = {
+      requestId: request.id,
+      method: request.method,
+      path: request.url.split('?')[0],
+      status: reply.statusCode,
+    };
     deps.log.debug({ ...facts, durationMs: Math.round(reply.elapsedTime) }, 'answered');
   });
-  server.setNotFoundHandler((_request, reply) => refuse(reply, new Fault('notFound', 'Nothing is here.', { entity: 'path' })));
+  server.setNotFoundHandler((_request, reply) =>
+    refuse(reply, new Fault('notFound', 'Nothing is here.', { entity: 'path' })),
+  );
   server.setErrorHandler((error: FastifyError, request, reply) => {
     const fault = frameworkFault(error);
     if (fault === null) deps.log.error({ err: error, requestId: request.id }, 'request failed');
@@ -112,7 +121,9 @@ function guardRequests(server: FastifyInstance, deps: HttpDeps, state: { isDrain
 function frameworkFault(error: FastifyError): Fault | null {
   if (error instanceof Fault) return error;
   if (error.statusCode === 413)
-    return new Fault('tooLarge', `The body is larger than ${limits.bodyBytes} bytes.`, { limitBytes: limits.bodyBytes });
+    return new Fault('tooLarge', `The body is larger than ${limits.bodyBytes} bytes.`, {
+      limitBytes: limits.bodyBytes,
+    });
   if (error.statusCode === 415) return new Fault('unsupportedMedia', 'Content-Type: send application/json');
   const status = error.statusCode ?? 500;
   return status >= 400 && status < 500 ? new Fault('invalid', 'The request is malformed.') : null;

@@ -39,7 +39,11 @@ export function mountTrpc(server: FastifyInstance, deps: HttpDeps, sockets: Sock
 
 function webSocketOnlyPaths(router: AnyTRPCRouter): Set<string> {
   const procedures = Object.entries<{ _def: { meta?: unknown } }>(router._def.procedures as never);
-  return new Set(procedures.filter(([, { _def }]) => (_def.meta as ProcedureMeta | undefined)?.isWebSocketOnly).map(([path]) => path));
+  return new Set(
+    procedures
+      .filter(([, { _def }]) => (_def.meta as ProcedureMeta | undefined)?.isWebSocketOnly)
+      .map(([path]) => path),
+  );
 }
 
 const httpContext = (deps: HttpDeps, request: FastifyRequest, connection: HttpConnection) =>
@@ -66,11 +70,15 @@ function mountSockets(server: FastifyInstance, deps: HttpDeps, sockets: Sockets)
       const token = info.connectionParams?.['token'] ?? bearerOf(entry.request.raw);
       return socketContext(deps, { ...entry, guarded, token });
     },
-    onError: ({ error, path, ctx }) => logError(deps, { error, path, requestId: (ctx as { requestId?: string } | undefined)?.requestId }),
+    onError: ({ error, path, ctx }) =>
+      logError(deps, { error, path, requestId: (ctx as { requestId?: string } | undefined)?.requestId }),
   });
   server.get('/trpc', { websocket: true }, (socket: WebSocket, request: FastifyRequest) => {
     if (!sockets.hasRoomFor(request.ip)) return socket.close(closeCodes.policy, 'too many sockets');
-    const guarded = new GuardedSocket(socket, { clock: deps.clock, maxSubscriptions: deps.config.subscriptionsPerSocket });
+    const guarded = new GuardedSocket(socket, {
+      clock: deps.clock,
+      maxSubscriptions: deps.config.subscriptionsPerSocket,
+    });
     admitted.set(guarded, { socket: sockets.admit(guarded, request.ip), request });
     onConnection(guarded as unknown as WebSocket, request.raw as IncomingMessage);
   });
@@ -91,12 +99,15 @@ async function socketContext(
   });
   try {
     const principal = await context.identify();
-    if (principal === null) throw new Fault('unauthenticated', 'Send a token in connectionParams.', { reason: 'missing' });
-    if (!entry.socket.authenticated(principal)) throw new Fault('rateLimited', 'Too many sockets are open.', { retryAfterMs: 1_000 });
+    if (principal === null)
+      throw new Fault('unauthenticated', 'Send a token in connectionParams.', { reason: 'missing' });
+    if (!entry.socket.authenticated(principal))
+      throw new Fault('rateLimited', 'Too many sockets are open.', { retryAfterMs: 1_000 });
     return context;
   } catch (cause) {
     const fault = faultOf(cause);
-    if (fault?.kind === 'unauthenticated') setImmediate(() => guarded.close(closeCodes.unauthenticated, 'not signed in'));
+    if (fault?.kind === 'unauthenticated')
+      setImmediate(() => guarded.close(closeCodes.unauthenticated, 'not signed in'));
     throw cause;
   }
 }
@@ -110,7 +121,10 @@ function retryHeaders(errors: readonly TRPCError[]): Headers {
 }
 
 /** Each error once: expected ones at info without their input, bugs with stack and cause. */
-function logError(deps: HttpDeps, failed: { error: TRPCError; path: string | undefined; requestId: string | undefined }): void {
+function logError(
+  deps: HttpDeps,
+  failed: { error: TRPCError; path: string | undefined; requestId: string | undefined },
+): void {
   const { error, path, requestId } = failed;
   if (isBug(error)) deps.log.error({ err: error.cause ?? error, path, requestId }, 'procedure failed');
   else deps.log.info({ code: faultOf(error)?.kind ?? error.code, path, requestId }, 'refused');

@@ -33,7 +33,8 @@ export class CursorCodec {
     const wanted = this.#sign(seal, body);
     const isGenuine = rest.length === 0 && given.length === wanted.length && timingSafeEqual(given, wanted);
     // The text itself must match too: base64url has several spellings of the same bytes.
-    if (!isGenuine || signature !== wanted.toString('base64url')) throw invalidField(seal.field, 'is not a token of this service for this call');
+    if (!isGenuine || signature !== wanted.toString('base64url'))
+      throw invalidField(seal.field, 'is not a token of this service for this call');
     return Buffer.from(body, 'base64url').toString('utf8');
   }
 

@@ -44,7 +44,8 @@ function schemaIssues(cause: unknown): Issue[] | null {
   for (const issue of cause.issues as { path?: PropertyKey[]; message?: string; code?: string; keys?: string[] }[]) {
     const path = (issue.path ?? []).map(String);
     if (issue.code === 'unrecognized_keys')
-      for (const key of issue.keys ?? []) issues.push({ path: [...path, key].join('.'), message: 'is not a known field' });
+      for (const key of issue.keys ?? [])
+        issues.push({ path: [...path, key].join('.'), message: 'is not a known field' });
     else issues.push({ path: path.join('.'), message: issue.message ?? 'does not fit' });
   }
   return issues.slice(0, 20);
@@ -86,7 +87,12 @@ export const isBug = (error: TRPCError): boolean => faultOf(error) === null && !
  * INTERNAL_SERVER_ERROR with the request's id. Never a stack, SQL or a path of the machine.
  */
 export function errorShape(error: TRPCError, path: string | undefined, requestId: string | null): ErrorShape {
-  const shape = (code: TRPC_ERROR_CODE_KEY, httpStatus: number, message: string, details: FaultDetails): ErrorShape => ({
+  const shape = (
+    code: TRPC_ERROR_CODE_KEY,
+    httpStatus: number,
+    message: string,
+    details: FaultDetails,
+  ): ErrorShape => ({
     message,
     code: TRPC_ERROR_CODES_BY_KEY[code],
     data: { code, httpStatus, path: path ?? null, requestId, details },

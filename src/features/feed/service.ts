@@ -85,9 +85,13 @@ export class FeedService {
       .open({ field: 'lastEventId', scope: access.projectId }, token)
       .split('.');
     if (this.#deps.clock.nowMs() - Number(sealedAtMs) > this.#deps.retentionMs)
-      throw new Fault('precondition', 'lastEventId is older than events are kept: list the prompts, then follow anew.', {
-        state: 'expired',
-      });
+      throw new Fault(
+        'precondition',
+        'lastEventId is older than events are kept: list the prompts, then follow anew.',
+        {
+          state: 'expired',
+        },
+      );
     return { xid: BigInt(xid), id: BigInt(id) };
   }
 }

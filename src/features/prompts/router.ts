@@ -24,7 +24,9 @@ export const createPromptRouter = (prompts: PromptService) =>
       .input(StreamPromptInput)
       .subscription(async function* ({ ctx, input, signal }) {
         const isConnected = (): boolean => ctx.connection.isOpen();
-        const items = subscription({ ctx, signal }, (ending) => prompts.stream(ctx.access, input, { signal: ending, isConnected }));
+        const items = subscription({ ctx, signal }, (ending) =>
+          prompts.stream(ctx.access, input, { signal: ending, isConnected }),
+        );
         for await (const { id, event } of items) yield tracked(id, event);
       }),
     get: reading.input(PromptIdInput).query(({ ctx, input }) => prompts.get(ctx.access, input.id)),
@@ -32,6 +34,8 @@ export const createPromptRouter = (prompts: PromptService) =>
     list: reading.input(ListPromptsInput.prefault({})).query(({ ctx, input }) => prompts.list(ctx.access, input)),
     similar: reading.input(SimilarPromptsInput).query(({ ctx, input }) => prompts.similar(ctx.access, input)),
     update: writing.input(UpdatePromptInput).mutation(({ ctx, input }) => prompts.update(ctx.access, input)),
-    regenerate: writing.input(RegeneratePromptInput).mutation(({ ctx, input: { projectId: _projectId, ...again } }) => prompts.regenerate(ctx.access, again)),
+    regenerate: writing
+      .input(RegeneratePromptInput)
+      .mutation(({ ctx, input: { projectId: _projectId, ...again } }) => prompts.regenerate(ctx.access, again)),
     delete: writing.input(PromptIdInput).mutation(({ ctx, input }) => prompts.delete(ctx.access, input.id)),
   });

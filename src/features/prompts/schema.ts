@@ -14,7 +14,10 @@ const text = z.string().min(1, 'must not be empty').max(maxTextLength).refine(no
 const tags = z.array(label(64)).max(32);
 const metadata = z
   .record(z.string().max(256), z.json())
-  .refine((value) => new TextEncoder().encode(JSON.stringify(value)).length <= maxMetadataBytes, `must be at most ${maxMetadataBytes} bytes as JSON`);
+  .refine(
+    (value) => new TextEncoder().encode(JSON.stringify(value)).length <= maxMetadataBytes,
+    `must be at most ${maxMetadataBytes} bytes as JSON`,
+  );
 const parameters = z.strictObject({
   temperature: z.number().min(0).max(2).exactOptional(),
   maxOutputTokens: z.int().min(1).max(1_000_000).exactOptional(),
@@ -46,11 +49,17 @@ export const CreatePromptInput = z.strictObject({
 export type CreatePromptInput = z.infer<typeof CreatePromptInput>;
 
 /** Input of `prompts.stream`; `lastEventId` is set by the client when it resumes. */
-export const StreamPromptInput = z.strictObject({
-  ...createFields,
-  idempotencyKey: label(200),
-  lastEventId: z.string().min(1).max(200).exactOptional(),
-});
+export const StreamPromptInput = z
+  .strictObject({
+    ...createFields,
+    /** Promptwell's own client makes one, so it may be left out there. */
+    idempotencyKey: label(200).exactOptional(),
+    lastEventId: z.string().min(1).max(200).exactOptional(),
+  })
+  .refine((input) => input.idempotencyKey !== undefined, {
+    message: 'is required: a cut stream is sent again and must not ask the model twice',
+    path: ['idempotencyKey'],
+  });
 export type StreamPromptInput = z.infer<typeof StreamPromptInput>;
 
 /** Input of procedures on one prompt. */
@@ -95,7 +104,10 @@ export const UpdatePromptInput = z
     tags: tags.exactOptional(),
     metadata: metadata.exactOptional(),
   })
-  .refine((input) => Object.keys(input).some((key) => key !== 'id' && key !== 'projectId'), 'name at least one field to change');
+  .refine(
+    (input) => Object.keys(input).some((key) => key !== 'id' && key !== 'projectId'),
+    'name at least one field to change',
+  );
 export type UpdatePromptInput = z.infer<typeof UpdatePromptInput>;
 
 /** Input of `prompts.regenerate`. */

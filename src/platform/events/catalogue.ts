@@ -1,5 +1,11 @@
 /** Every kind of event, in the form entity.pastTense. */
-export const eventKinds = ['prompt.created', 'prompt.completed', 'prompt.failed', 'prompt.updated', 'prompt.deleted'] as const;
+export const eventKinds = [
+  'prompt.created',
+  'prompt.completed',
+  'prompt.failed',
+  'prompt.updated',
+  'prompt.deleted',
+] as const;
 
 /** One kind of event. */
 export type EventKind = (typeof eventKinds)[number];

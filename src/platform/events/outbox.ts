@@ -29,7 +29,10 @@ export async function appendEvents(tx: Tx, events: readonly NewEvent[]): Promise
 }
 
 /** Replaces what every kept event says of a prompt: what is deleted is gone from replay too. */
-export async function redactEvents(tx: Tx, prompt: { projectId: string; promptId: string; view: object }): Promise<void> {
+export async function redactEvents(
+  tx: Tx,
+  prompt: { projectId: string; promptId: string; view: object },
+): Promise<void> {
   await tx.$executeRaw`
     UPDATE event SET view = ${JSON.stringify(prompt.view)}::json
     WHERE project_id = ${prompt.projectId}::uuid AND prompt_id = ${prompt.promptId}::uuid`;

@@ -24,10 +24,21 @@ export interface AskDeps {
 }
 
 /** Asks a model and never throws: a failure is an answer too, and is stored like one. */
-export async function ask(chosen: ChosenModel, request: LlmRequest, deps: AskDeps & { signal: AbortSignal }): Promise<ModelAnswer> {
+export async function ask(
+  chosen: ChosenModel,
+  request: LlmRequest,
+  deps: AskDeps & { signal: AbortSignal },
+): Promise<ModelAnswer> {
   const startedMs = deps.monotonicMs();
   const sinceStart = (): number => Math.max(0, Math.round(deps.monotonicMs() - startedMs));
-  const answer: ModelAnswer = { status: 'failed', text: '', finish: null, fault: null, latencyMs: 0, timeToFirstTokenMs: null };
+  const answer: ModelAnswer = {
+    status: 'failed',
+    text: '',
+    finish: null,
+    fault: null,
+    latencyMs: 0,
+    timeToFirstTokenMs: null,
+  };
   try {
     for await (const chunk of chosen.provider.stream(request, deps.signal)) {
       if (chunk.type === 'finish') {
@@ -53,7 +64,11 @@ function faultOf(cause: unknown, provider: string, deps: AskDeps): Fault {
 }
 
 /** The row that keeps an answer. */
-export function responseOf(answer: ModelAnswer, ids: { id: string; promptId: string }, chosen: ChosenModel): NewResponse {
+export function responseOf(
+  answer: ModelAnswer,
+  ids: { id: string; promptId: string },
+  chosen: ChosenModel,
+): NewResponse {
   const { finish, fault } = answer;
   return {
     ...ids,

@@ -42,7 +42,10 @@ export class PromptCreation {
     const earlier = await this.#earlier(access, input, hash);
     if (earlier !== null) return earlier;
     await this.#deps.throttle.countPrompt('create', access.userId);
-    const begun = 'generate' in input && !input.generate ? await this.#store(access, input, hash) : await this.#start(access, input, hash);
+    const begun =
+      'generate' in input && !input.generate
+        ? await this.#store(access, input, hash)
+        : await this.#start(access, input, hash);
     const other = begun ?? (await this.#earlier(access, input, hash));
     if (other === null) throw new Fault('conflict', 'The idempotency key was in use a moment ago; try again.');
     return other;
@@ -59,14 +62,26 @@ export class PromptCreation {
     const reservation = await this.#deps.db.transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId })))
-        throw new Fault('precondition', 'The prompt is being answered already.', { state: 'pending', promptId: row.id });
+        throw new Fault('precondition', 'The prompt is being answered already.', {
+          state: 'pending',
+          promptId: row.id,
+        });
       const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
       await announce(access, { tx, row: await writes.get(row.id), kinds: ['prompt.updated'] });
       return reserved;
     });
     return this.#generations.begin({
-      tenant, userId: access.userId, promptId: row.id, text: row.text, textHash: textHash(row.text), isPushed: row.isPushed,
-      chosen, request, reservation, needsVector: row.space === null, isPinned: true,
+      tenant,
+      userId: access.userId,
+      promptId: row.id,
+      text: row.text,
+      textHash: textHash(row.text),
+      isPushed: row.isPushed,
+      chosen,
+      request,
+      reservation,
+      needsVector: row.space === null,
+      isPinned: true,
     });
   }
 
@@ -83,7 +98,9 @@ export class PromptCreation {
     if (row === null) return null;
     const prompt = promptView(row);
     if (generation !== undefined) return { type: 'running', prompt, generation };
-    return row.status === 'pending' ? { type: 'elsewhere', prompt } : { type: 'ended', prompt, fault: storedFault(row) };
+    return row.status === 'pending'
+      ? { type: 'elsewhere', prompt }
+      : { type: 'ended', prompt, fault: storedFault(row) };
   }
 
   /** Stores a prompt that no model is asked for, with its vector, at once; null when its key was taken meanwhile. */
@@ -94,8 +111,13 @@ export class PromptCreation {
     return this.#deps.db.transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       if (!(await writes.insert(prompt))) return null;
-      if (embedded !== undefined) await writes.putVector({ promptId: prompt.id, textHash: prompt.textHash, ...embedded });
-      const view = await announce(access, { tx, row: await writes.get(prompt.id), kinds: ['prompt.created', 'prompt.completed'] });
+      if (embedded !== undefined)
+        await writes.putVector({ promptId: prompt.id, textHash: prompt.textHash, ...embedded });
+      const view = await announce(access, {
+        tx,
+        row: await writes.get(prompt.id),
+        kinds: ['prompt.created', 'prompt.completed'],
+      });
       return { type: 'ended', prompt: view, fault: null };
     });
   }
@@ -110,12 +132,24 @@ export class PromptCreation {
       const writes = new PromptWrites(tx, tenant);
       if (!(await writes.insert(row))) return null;
       const reservation = await this.#reserve(new SpendStore(tx, access), chosen, request);
-      return { reservation, prompt: await announce(access, { tx, row: await writes.get(row.id), kinds: ['prompt.created'] }) };
+      return {
+        reservation,
+        prompt: await announce(access, { tx, row: await writes.get(row.id), kinds: ['prompt.created'] }),
+      };
     });
     if (stored === null) return null;
     const generation = this.#generations.begin({
-      tenant, userId: access.userId, promptId: row.id, text: row.text, textHash: row.textHash, isPushed: row.isPushed,
-      chosen, request, reservation: stored.reservation, needsVector: true, isPinned: 'generate' in input,
+      tenant,
+      userId: access.userId,
+      promptId: row.id,
+      text: row.text,
+      textHash: row.textHash,
+      isPushed: row.isPushed,
+      chosen,
+      request,
+      reservation: stored.reservation,
+      needsVector: true,
+      isPinned: 'generate' in input,
     });
     return { type: 'running', prompt: stored.prompt, generation };
   }
@@ -155,7 +189,9 @@ export class PromptCreation {
     if (dailyCapUsd === undefined || usd === null) return null;
     const reservation = await spend.reserve(usd, dailyCapUsd);
     if (reservation === null)
-      throw new Fault('budget', `This call could pass the daily spend cap of ${dailyCapUsd} USD.`, { capUsd: dailyCapUsd });
+      throw new Fault('budget', `This call could pass the daily spend cap of ${dailyCapUsd} USD.`, {
+        capUsd: dailyCapUsd,
+      });
     return reservation;
   }
 }
@@ -171,7 +207,10 @@ async function announce(access: ProjectAccess, { tx, row, kinds }: Announcement)
   if (row === null) throw notFound('prompt');
   const view = promptView(row);
   if (row.isPushed)
-    await appendEvents(tx, kinds.map((kind) => ({ projectId: access.projectId, kind, promptId: row.id, view })));
+    await appendEvents(
+      tx,
+      kinds.map((kind) => ({ projectId: access.projectId, kind, promptId: row.id, view })),
+    );
   return view;
 }
 
@@ -187,6 +226,7 @@ export function storedFault(row: PromptRow): Fault | null {
   const error = row.status === 'failed' ? row.response?.error : null;
   if (error == null) return null;
   const details = { ...error.details, promptId: row.id };
-  if (error.kind === 'interrupted') return new Fault('precondition', error.message, { ...details, state: 'interrupted' });
+  if (error.kind === 'interrupted')
+    return new Fault('precondition', error.message, { ...details, state: 'interrupted' });
   return new Fault(error.kind as Fault['kind'], error.message, details);
 }

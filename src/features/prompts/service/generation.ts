@@ -60,7 +60,9 @@ export class Generation {
       this.#ring();
     });
     // Whoever waits gets the failure; when nobody does it is still no unhandled rejection.
-    this.done.catch((cause: unknown) => this.#deps.log.warn({ err: cause, promptId: job.promptId }, 'answer not stored'));
+    this.done.catch((cause: unknown) =>
+      this.#deps.log.warn({ err: cause, promptId: job.promptId }, 'answer not stored'),
+    );
   }
 
   /** What the model has said so far. */
@@ -165,7 +167,10 @@ export class Generation {
       await writes.insertResponse(response);
       if (vector !== null) await writes.putVector({ promptId, textHash, ...vector });
       if (reservation !== null)
-        await new SpendStore(tx, { projectId: tenant.projectId, userId: this.#job.userId }).settle(reservation, costOf(answer, reservation));
+        await new SpendStore(tx, { projectId: tenant.projectId, userId: this.#job.userId }).settle(
+          reservation,
+          costOf(answer, reservation),
+        );
       const row = await writes.get(promptId);
       if (row === null) throw gone(promptId);
       const view = promptView(row);

@@ -72,13 +72,27 @@ export class PromptLeases {
     });
     const row = await writes.get(prompt.id);
     if (row === null || !prompt.isPushed) return;
-    const event = { projectId: prompt.projectId, kind: 'prompt.failed' as const, promptId: prompt.id, view: promptView(row) };
+    const event = {
+      projectId: prompt.projectId,
+      kind: 'prompt.failed' as const,
+      promptId: prompt.id,
+      view: promptView(row),
+    };
     await appendEvents(tx, [event]);
   }
 }
 
 /** Nothing is known of a call whose process is gone. */
 const noFigures = {
-  text: '', provider: 'unknown', finishReason: null, inputTokens: null, outputTokens: null, totalTokens: null,
-  cachedInputTokens: null, isEstimated: false, costUsd: null, latencyMs: 0, timeToFirstTokenMs: null,
+  text: '',
+  provider: 'unknown',
+  finishReason: null,
+  inputTokens: null,
+  outputTokens: null,
+  totalTokens: null,
+  cachedInputTokens: null,
+  isEstimated: false,
+  costUsd: null,
+  latencyMs: 0,
+  timeToFirstTokenMs: null,
 };

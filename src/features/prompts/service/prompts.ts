@@ -108,13 +108,18 @@ export class PromptService {
       const writes = new PromptWrites(tx, tenantOf(this.#deps, access.projectId));
       const hash = text === undefined ? {} : { textHash: textHash(text) };
       if (!(await writes.update({ ...change, ...hash }))) throw notFound('prompt');
-      if (embedded !== null && text !== undefined) await writes.putVector({ promptId: id, textHash: textHash(text), ...embedded });
+      if (embedded !== null && text !== undefined)
+        await writes.putVector({ promptId: id, textHash: textHash(text), ...embedded });
       const row = await writes.get(id);
       if (row === null) throw notFound('prompt');
       if (row.status === 'pending' && text !== undefined)
-        throw new Fault('precondition', 'The prompt is being answered: its text can change afterwards.', { state: 'pending', promptId: id });
+        throw new Fault('precondition', 'The prompt is being answered: its text can change afterwards.', {
+          state: 'pending',
+          promptId: id,
+        });
       const view = promptView(row);
-      if (row.isPushed) await appendEvents(tx, [{ projectId: access.projectId, kind: 'prompt.updated', promptId: id, view }]);
+      if (row.isPushed)
+        await appendEvents(tx, [{ projectId: access.projectId, kind: 'prompt.updated', promptId: id, view }]);
       return view;
     });
   }
@@ -127,7 +132,8 @@ export class PromptService {
       if (row === null || !(await writes.delete(id))) throw notFound('prompt');
       const view = tombstoneView(promptView(row));
       await redactEvents(tx, { projectId: access.projectId, promptId: id, view });
-      if (row.isPushed) await appendEvents(tx, [{ projectId: access.projectId, kind: 'prompt.deleted', promptId: id, view }]);
+      if (row.isPushed)
+        await appendEvents(tx, [{ projectId: access.projectId, kind: 'prompt.deleted', promptId: id, view }]);
     });
     this.#generations.get(id)?.cancel();
     return { id };

@@ -17,7 +17,11 @@ const roundingSlack = 1e-6;
  * Faults: `notFound` for a prompt of another project; `rateLimited`; `overloaded` when the lane is full.
  * Source: score = 1 - pgvector's cosine distance; lanes in DECISIONS 7.
  */
-export async function findSimilar(deps: PromptDeps, access: ProjectAccess, input: SimilarPromptsInput): Promise<SimilarPrompts> {
+export async function findSimilar(
+  deps: PromptDeps,
+  access: ProjectAccess,
+  input: SimilarPromptsInput,
+): Promise<SimilarPrompts> {
   await deps.throttle.countPrompt('similar', access.userId);
   const startedMs = deps.clock.monotonicMs();
   const reads = new PromptReads(deps.db, tenantOf(deps, access.projectId));

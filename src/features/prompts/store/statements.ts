@@ -47,7 +47,10 @@ export const listResponses = ({ projectId }: Tenant, promptId: string): Statemen
  * Order: by id descending, which is the order of creation (UUIDv7), on the index (project_id, id DESC); `before` is the
  * last id of the page before.
  */
-export function listPrompts({ projectId, spaceId }: Tenant, page: { filter: PromptFilter; before: string | null; limit: number }): Statement {
+export function listPrompts(
+  { projectId, spaceId }: Tenant,
+  page: { filter: PromptFilter; before: string | null; limit: number },
+): Statement {
   const after = page.before === null ? Prisma.empty : Prisma.sql`AND p.id < ${page.before}::uuid`;
   return Prisma.sql`
     SELECT ${columns} FROM prompt p ${joins(spaceId)}
@@ -77,7 +80,10 @@ export interface Search {
 export function similarPrompts({ projectId, spaceId, dimensions }: Tenant, search: Search): Statement {
   const vector = typeof search.vector === 'string' ? search.vector : toVectorLiteral(search.vector, dimensions);
   const filtered = matching(search.filter);
-  const join = filtered === Prisma.empty ? Prisma.empty : Prisma.sql`JOIN prompt p ON p.project_id = e.project_id AND p.id = e.prompt_id`;
+  const join =
+    filtered === Prisma.empty
+      ? Prisma.empty
+      : Prisma.sql`JOIN prompt p ON p.project_id = e.project_id AND p.id = e.prompt_id`;
   return Prisma.sql`
     WITH scanned AS MATERIALIZED (
       SELECT e.prompt_id, e.vector <=> ${vector}::vector AS distance FROM embedding e ${join}
@@ -91,7 +97,8 @@ export function similarPrompts({ projectId, spaceId, dimensions }: Tenant, searc
     ORDER BY n.distance, p.id DESC`;
 }
 
-const excluding = (id: string | null): Statement => (id === null ? Prisma.empty : Prisma.sql`AND e.prompt_id <> ${id}::uuid`);
+const excluding = (id: string | null): Statement =>
+  id === null ? Prisma.empty : Prisma.sql`AND e.prompt_id <> ${id}::uuid`;
 
 /** How many vectors pass a search's filter, for an answer without hits. */
 export const countVectors = ({ projectId, spaceId }: Tenant, search: Search): Statement => Prisma.sql`
@@ -123,6 +130,9 @@ function matching(filter: PromptFilter): Statement {
 const literal = (text: string): string => text.replaceAll(/[\\%_]/g, (character) => `\\${character}`);
 
 /** The prompt a user made under an idempotency key, with its request's hash. */
-export const promptByKey = ({ projectId }: Tenant, key: { userId: string; idempotencyKey: string }): Statement => Prisma.sql`
+export const promptByKey = (
+  { projectId }: Tenant,
+  key: { userId: string; idempotencyKey: string },
+): Statement => Prisma.sql`
   SELECT p.id::text AS "id", p.request_hash AS "requestHash", p.status::text AS "status" FROM prompt p
   WHERE p.project_id = ${projectId}::uuid AND p.user_id = ${key.userId}::uuid AND p.idempotency_key = ${key.idempotencyKey}`;

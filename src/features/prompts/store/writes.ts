@@ -101,7 +101,12 @@ export class PromptWrites {
   }
 
   /** Ends a pending prompt of this process; false when it is gone, or another has ended it. */
-  async finish(end: { promptId: string; leaseOwner: string; status: 'completed' | 'failed' | 'cancelled'; model: string | null }): Promise<boolean> {
+  async finish(end: {
+    promptId: string;
+    leaseOwner: string;
+    status: 'completed' | 'failed' | 'cancelled';
+    model: string | null;
+  }): Promise<boolean> {
     const count = await this.#tx.$executeRaw`
       UPDATE prompt SET status = ${end.status}::prompt_status, model = COALESCE(${end.model}, model),
         lease_owner = NULL, lease_expires_at = NULL, updated_at = now()

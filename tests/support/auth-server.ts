@@ -78,7 +78,7 @@ export async function openAuthServer(db: Database, env: Record<string, string> =
     const ws = new WebSocket(`${url.replace('http', 'ws')}/trpc?connectionParams=1`);
     const closed = new Promise<number>((resolve) => ws.on('close', resolve));
     const answered = new Promise<MeView>((resolve) =>
-      ws.on('message', (message) => resolve(opened<MeView>(JSON.parse(String(message))).data)),
+      ws.on('message', (message) => resolve(opened<MeView>(JSON.parse((message as Buffer).toString())).data)),
     );
     ws.on('open', () => {
       ws.send(JSON.stringify({ method: 'connectionParams', data: { token } }));

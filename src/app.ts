@@ -1,5 +1,5 @@
 import type { Config } from './config.js';
-import { createAccounts } from './features/accounts/accounts.js';
+import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
@@ -11,6 +11,7 @@ import { createHttpServer } from './http/server.js';
 import { type Clock, systemClock } from './kernel/clock.js';
 import { type Ids, systemIds } from './kernel/ids.js';
 import { type CloseReport, Lifecycle } from './kernel/lifecycle.js';
+import { createAuth } from './platform/auth/auth.js';
 import { loadAuthKeys } from './platform/auth/secret.js';
 import { CursorCodec } from './platform/cursor.js';
 import { openDatabase } from './platform/db/client.js';
@@ -106,7 +107,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     onThrottled: observers.onThrottled,
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
-  const accounts = await createAccounts({ db, clock, ids, keys, throttle, config: config.auth });
+  const accounts = await createAccounts({ db, clock, ids, auth: createAuth({ keys, clock, ids, config: config.auth }), throttle, config: config.auth });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
 
   const events = new EventLog(db);

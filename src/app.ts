@@ -107,7 +107,14 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     onThrottled: observers.onThrottled,
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
-  const accounts = await createAccounts({ db, clock, ids, auth: createAuth({ keys, clock, ids, config: config.auth }), throttle, config: config.auth });
+  const accounts = await createAccounts({
+    db,
+    clock,
+    ids,
+    auth: createAuth({ keys, clock, ids, config: config.auth }),
+    throttle,
+    config: config.auth,
+  });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
 
   const events = new EventLog(db);

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Config } from '../../src/config.js';
 import { openDatabase } from '../../src/platform/db/client.js';
@@ -130,8 +130,9 @@ describe('the data folder', () => {
     await mkdir(join(folder.path, 'pg'));
     await writeFile(join(folder.path, 'pg', 'PG_VERSION'), '18');
     await writeFile(join(folder.path, 'pg.unfinished'), '');
-    await chmod(folder.path, 0o700);
-    await (await open(embeddedConfig(folder.path))).close();
+    const db = await open(embeddedConfig(folder.path));
+    expect(await spaces(db)).toEqual([]);
+    await db.close();
   });
 });
 

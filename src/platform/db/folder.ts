@@ -74,8 +74,8 @@ export async function damagedClusters(folder: DataFolder): Promise<string[]> {
 }
 
 async function names(path: string): Promise<string[]> {
-  return readdir(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return [];
+  return readdir(path).catch((cause: unknown) => {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
     throw cause;
   });
 }

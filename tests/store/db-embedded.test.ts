@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Worker } from 'node:worker_threads';
@@ -227,6 +227,20 @@ describe('a database folder that does not open', () => {
     await restore(config);
     const db = await open(config);
     expect(await spaces(db)).toEqual(['precious']);
+    await db.close();
+  });
+});
+
+describe('a restore cut short between its two renames', () => {
+  it('never lets the next start begin with an empty database', async () => {
+    await using folder = await createTestFolder();
+    const config = embeddedConfig(folder.path);
+    await (await open(config)).close();
+    await rename(join(folder.path, 'pg'), join(folder.path, 'pg.replaced-20260101T000000000Z'));
+    await expect(open(config)).rejects.toThrow(/set aside \(pg\.replaced-.*promptwell restore/s);
+    await restore(config);
+    const db = await open(config);
+    await db.check();
     await db.close();
   });
 });

@@ -94,7 +94,8 @@ const keyedStreams: TRPCLink<AppRouter> = () => {
 };
 
 function keyed({ input }: Operation): object {
-  return { idempotencyKey: globalThis.crypto.randomUUID(), ...(input as object) };
+  const given = input as { idempotencyKey?: string };
+  return { ...given, idempotencyKey: given.idempotencyKey ?? globalThis.crypto.randomUUID() };
 }
 
 function tokenSource(options: ClientOptions, url: string): () => Promise<string | null> {

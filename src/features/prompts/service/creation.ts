@@ -39,14 +39,15 @@ export class PromptCreation {
    */
   async begin(access: ProjectAccess, input: Input): Promise<Begun> {
     const hash = hashOf(input);
-    const earlier = await this.#earlier(access, input, hash);
+    const earlier = await this.earlier(access, input);
     if (earlier !== null) return earlier;
+    this.#generations.requireOpen();
     await this.#deps.throttle.countPrompt('create', access.userId);
     const begun =
       'generate' in input && !input.generate
         ? await this.#store(access, input, hash)
         : await this.#start(access, input, hash);
-    const other = begun ?? (await this.#earlier(access, input, hash));
+    const other = begun ?? (await this.earlier(access, input));
     if (other === null) throw new Fault('conflict', 'The idempotency key was in use a moment ago; try again.');
     return other;
   }
@@ -56,16 +57,15 @@ export class PromptCreation {
     const tenant = tenantOf(this.#deps, access.projectId);
     const row = await new PromptReads(this.#deps.db, tenant).get(again.id);
     if (row === null) throw notFound('prompt');
+    if (row.status === 'pending') throw answeredAlready(row.id);
+    this.#generations.requireOpen();
     await this.#deps.throttle.countPrompt('create', access.userId);
     const chosen = this.#deps.providers.choose(again.model ?? undefined);
     const request = this.#request({ ...row, parameters: row.parameters as NonNullable<Input['parameters']> }, chosen);
     const reservation = await this.#deps.db.transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId })))
-        throw new Fault('precondition', 'The prompt is being answered already.', {
-          state: 'pending',
-          promptId: row.id,
-        });
+        throw answeredAlready(row.id);
       const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
       await announce(access, { tx, row: await writes.get(row.id), kinds: ['prompt.updated'] });
       return reserved;
@@ -85,18 +85,19 @@ export class PromptCreation {
     });
   }
 
-  /** What an earlier call with the same key made, or null. */
-  async #earlier(access: ProjectAccess, input: Input, hash: string): Promise<Begun | null> {
+  /** What an earlier call with the same key made, or null. Faults: `conflict` for a key that made another request. */
+  async earlier(access: ProjectAccess, input: Input): Promise<Begun | null> {
     if (input.idempotencyKey === undefined) return null;
     const reads = new PromptReads(this.#deps.db, tenantOf(this.#deps, access.projectId));
     const keyed: KeyedPrompt | null = await reads.byKey(access.userId, input.idempotencyKey);
     if (keyed === null) return null;
-    if (keyed.requestHash !== hash)
+    if (keyed.requestHash !== hashOf(input))
       throw new Fault('conflict', 'idempotencyKey: was used with another body before.', { current: keyed.id });
-    const generation = this.#generations.get(keyed.id);
     const row = await reads.get(keyed.id);
     if (row === null) return null;
     const prompt = promptView(row);
+    // After the row was read: its process enters it here only once it is committed.
+    const generation = this.#generations.get(keyed.id);
     if (generation !== undefined) return { type: 'running', prompt, generation };
     return row.status === 'pending'
       ? { type: 'elsewhere', prompt }
@@ -214,11 +215,18 @@ async function announce(access: ProjectAccess, { tx, row, kinds }: Announcement)
   return view;
 }
 
-/** What of an input makes it the same request again: all but where it goes and how it is resumed. */
+/** Told to those who ask a prompt's model again too early. */
+const answeredAlready = (promptId: string): Fault =>
+  new Fault('precondition', 'The prompt is being answered already.', { state: 'pending', promptId });
+
+/**
+ * What of an input makes it the same request again: all but where it goes and how it is resumed. A stream and a create
+ * of one body are the same request.
+ */
 function hashOf(input: Input): string {
   const { projectId: _projectId, idempotencyKey: _key, ...rest } = input;
   const { lastEventId: _resume, ...body } = rest as typeof rest & { lastEventId?: string };
-  return requestHash(body);
+  return requestHash({ generate: true, ...body });
 }
 
 /** The failure that a stored prompt ended with, as its caller got it; null when it did not fail. */

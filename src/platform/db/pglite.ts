@@ -6,6 +6,9 @@ import type { ThreadReply, ThreadRequest, ThreadSettings, ThreadStatus } from '.
 /** The longest wait for the thread to finish its work and close the folder; past it the thread is ended. */
 const closeDeadlineMs = 5_000;
 
+/** The compiled thread beside this program. */
+export const ownThreadUrl = new URL('./pglite-thread.js', import.meta.url).href;
+
 /** A cluster folder that PGlite does not open. */
 export class FolderError extends DatabaseStartError {}
 

@@ -7,8 +7,10 @@ COPY .ci/generate.mjs .ci/
 COPY prisma prisma
 COPY src src
 RUN npm run build && npm prune --omit=dev
-# The embedder runs on this platform's CPU: the native libraries of the others and the browser's runtime are 430 MB.
-RUN rm -rf node_modules/onnxruntime-web \
+# Of 919 MB of modules 337 are needed here: the embedder runs on this platform's CPU, so the native libraries of the others
+# and the browser's runtime go; migrations need no Prisma CLI, which npm keeps as an optional peer of the client.
+RUN rm -rf node_modules/onnxruntime-web node_modules/prisma node_modules/typescript node_modules/effect \
+           node_modules/@prisma/config node_modules/@prisma/dev node_modules/@prisma/engines node_modules/@prisma/studio-core \
  && arch="$(node -p process.arch)" \
  && find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -name linux -exec rm -rf {} + \
  && find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 -type d ! -name "$arch" -exec rm -rf {} +

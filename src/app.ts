@@ -1,5 +1,5 @@
 import type { Config } from './config.js';
-import { createAccounts } from './features/accounts/accounts.js';
+import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
@@ -11,6 +11,7 @@ import { createHttpServer } from './http/server.js';
 import { type Clock, systemClock } from './kernel/clock.js';
 import { type Ids, systemIds } from './kernel/ids.js';
 import { type CloseReport, Lifecycle } from './kernel/lifecycle.js';
+import { createAuth } from './platform/auth/auth.js';
 import { loadAuthKeys } from './platform/auth/secret.js';
 import { CursorCodec } from './platform/cursor.js';
 import { openDatabase } from './platform/db/client.js';
@@ -48,7 +49,8 @@ export interface AppOptions {
 export interface App {
   url: string;
   metricsUrl: string;
-  engine: Database['engine'];
+  /** What it stores in; tests look there for what must not have been written. */
+  db: Database;
   /** The space whose vectors answer similarity, and why it is that one. */
   embedding: { space: string; reason: string };
   /** Takes no new work, finishes what was accepted, then closes everything. Twice is the same promise. */
@@ -105,7 +107,14 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     onThrottled: observers.onThrottled,
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
-  const accounts = await createAccounts({ db, clock, ids, keys, throttle, config: config.auth });
+  const accounts = await createAccounts({
+    db,
+    clock,
+    ids,
+    auth: createAuth({ keys, clock, ids, config: config.auth }),
+    throttle,
+    config: config.auth,
+  });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
 
   const events = new EventLog(db);
@@ -185,7 +194,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   return {
     url,
     metricsUrl,
-    engine: db.engine,
+    db,
     embedding: { space: space.name, reason: chosen.reason },
     close: () => lifecycle.close(),
   };

@@ -9,7 +9,7 @@ const shutdownLimitMs = 10_000;
 const config = configuration();
 const log = createLog(config.log);
 const app = await createApp(config, { log }).catch(fail);
-log.info({ url: app.url, metricsUrl: app.metricsUrl, engine: app.engine, ...app.embedding }, 'ready');
+log.info({ url: app.url, metricsUrl: app.metricsUrl, engine: app.db.engine, ...app.embedding }, 'ready');
 if (process.stdout.isTTY) process.stdout.write(welcome(app));
 
 closeWithGrace(

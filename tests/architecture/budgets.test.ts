@@ -48,10 +48,13 @@ const uses = (matches: (node: ts.Node) => boolean, allowed: string[]): string[] 
 const isName = (node: ts.Node | undefined, names: string[]): boolean =>
   node !== undefined && ts.isIdentifier(node) && names.includes(node.text);
 
-test('only the programs touch the process', () => {
+/** Who am I, and soon: neither reads the outside nor changes it. */
+const harmless = ['pid', 'nextTick'];
+
+test('only the programs touch the process: its environment, arguments, output, signals and end', () => {
   const touchesProcess = (node: ts.Node): boolean =>
     (ts.isImportDeclaration(node) && /^'(node:)?process'$/.test(node.moduleSpecifier.getText())) ||
-    (ts.isPropertyAccessExpression(node) && isName(node.expression, ['process']));
+    (ts.isPropertyAccessExpression(node) && isName(node.expression, ['process']) && !isName(node.name, harmless));
   expect(uses(touchesProcess, programs.slice(0, 3))).toEqual([]);
 });
 

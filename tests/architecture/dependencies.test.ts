@@ -45,7 +45,7 @@ const brokenHouse: Record<string, string[]> = {
   'src/http/server.ts': ['../platform/log.js', '../features/accounts/schema.js', 'pg'],
   'src/features/accounts/schema.ts': ['../../rpc/init.js'],
   'src/features/accounts/policy.ts': ['node:fs', './store.js', '../../http/server.js'],
-  'src/features/accounts/store.ts': ['./service.js', '../../rpc/init.js'],
+  'src/features/accounts/store.ts': ['./schema.js', './service.js', '../../rpc/init.js'],
   'src/features/accounts/service.ts': ['@trpc/server', '../../platform/log.js'],
   'src/features/accounts/router.ts': ['./store.js', './service.js', 'pg', '../../platform/log.js'],
   'src/features/prompts/view.ts': ['../accounts/schema.js'],

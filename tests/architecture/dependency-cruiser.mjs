@@ -6,8 +6,14 @@ const npmOrBuiltin = ['npm', 'npm-dev', 'npm-peer', 'npm-optional', 'npm-unknown
 const routerFiles = '/router\\.ts$';
 const serviceFiles = '/service(\\.ts$|/)';
 const storeFiles = '/store(\\.ts$|/)';
+/** A room's own composition, and its adapter of the kernel's Authenticator. */
+const openers = 'accounts/(accounts|authenticator)\\.ts$';
 /** Everything in a feature's folder that is none of the files with a fixed meaning is pure. */
-const impureFiles = '/(router\\.ts$|schema\\.ts$|(service|store)(\\.ts$|/))';
+const impureFiles = ['/(router\\.ts$|schema\\.ts$|(service|store)(\\.ts$|/))', openers];
+/** The closed list of events: words and pure functions, read like the kernel. */
+const vocabulary = '^src/platform/events/catalogue\\.ts$';
+/** What a service calls directly: the outbox takes the service's transaction, the others are pure functions. */
+const serviceTools = '^src/platform/(events/outbox|auth/(api-key|network|secret))\\.ts$';
 
 const value = { dependencyTypesNot: ['type-only'] };
 
@@ -96,13 +102,13 @@ export default {
       'http-imports',
       'the door is given a router',
       { path: '^src/http/' },
-      { path: '^src/', pathNot: ['^src/(http|rpc|kernel|platform)/'] },
+      { path: '^src/', pathNot: ['^src/(http|rpc|kernel|platform)/', '^src/config\\.ts$'] },
     ],
     [
       'http-takes-types-of-platform',
-      'the door is given adapters',
+      'the door is given adapters and its slice of the configuration',
       { path: '^src/http/' },
-      { path: '^src/platform/', ...value },
+      { path: ['^src/platform/', '^src/config\\.ts$'], ...value },
     ],
     [
       'http-without-database',
@@ -168,6 +174,7 @@ export default {
       { path: `^src/features/.*${serviceFiles}` },
       {
         path: '^src/platform/',
+        pathNot: [vocabulary, serviceTools],
         ...value,
       },
     ],
@@ -193,14 +200,14 @@ export default {
       'service, router, schema and events are above it',
       { path: `^src/features/.*${storeFiles}` },
       {
-        path: [
-          serviceFiles,
-          routerFiles,
-          '/schema\\.ts$',
-          '^src/platform/(events|embedding|llm|auth|metrics)/',
-          'node_modules/@trpc/',
-        ],
+        path: [serviceFiles, routerFiles, '^src/platform/(events|embedding|llm|auth|metrics)/', 'node_modules/@trpc/'],
       },
+    ],
+    [
+      'store-takes-types-of-schema',
+      'the shape of a filter is written once; its parser stays above',
+      { path: `^src/features/.*${storeFiles}` },
+      { path: '/schema\\.ts$', ...value },
     ],
     [
       'schema-imports',
@@ -208,6 +215,7 @@ export default {
       { path: `${room}schema\\.ts$` },
       {
         path: ['^src/(platform|rpc|http)/', serviceFiles, routerFiles, storeFiles],
+        pathNot: vocabulary,
       },
     ],
     [
@@ -216,6 +224,7 @@ export default {
       { path: '^src/features/', pathNot: impureFiles },
       {
         path: ['^src/(platform|rpc|http)/', serviceFiles, routerFiles, storeFiles],
+        pathNot: vocabulary,
         ...value,
       },
     ],

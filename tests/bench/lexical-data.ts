@@ -28,7 +28,11 @@ export const hasData = (): boolean => existsSync(new URL('stsb-en-dev.csv', data
 
 /** STS benchmark, development part: 1 500 pairs. Source: stsb-multi-mt, scores CC BY-SA 4.0. */
 export function readStsPairs(): JudgedPair[] {
-  return readCsv('stsb-en-dev.csv').map(([left = '', right = '', score = '']) => ({ left, right, score: Number(score) }));
+  return readCsv('stsb-en-dev.csv').map(([left = '', right = '', score = '']) => ({
+    left,
+    right,
+    score: Number(score),
+  }));
 }
 
 /** clinc150: 150 intents, 15 000 training texts asked for by 4 500 of the test part. Source: clinc/oos-eval, CC BY 3.0. */

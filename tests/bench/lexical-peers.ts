@@ -21,7 +21,7 @@ export function byCosine(name: string, embed: Embed): Method {
     name,
     index(stored) {
       const matrix = new Float32Array(stored.length * dimensions);
-      stored.forEach((text, row) => matrix.set(embed(text), row * dimensions));
+      for (const [row, text] of stored.entries()) matrix.set(embed(text), row * dimensions);
       return (query) => {
         const vector = embed(query);
         return Float32Array.from(stored, (_, row) => dotAt(matrix, row * dimensions, vector));
@@ -39,10 +39,17 @@ function dotAt(matrix: Float32Array, offset: number, vector: Float32Array): numb
   return sum;
 }
 
-/** The peer everyone has: words and character 3-grams hashed into the same dimensions, all of one weight. */
+/** Lucene's English stop words. */
+const stopWords = new Set(
+  `a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to
+  was will with`.split(/\s+/),
+);
+
+/** The peer everyone has: words but stop words, and their character 3-grams, hashed into the same dimensions. */
 export function embedByPlainHashing(text: string): Float32Array {
   const sum = new Float64Array(dimensions);
   for (const word of wordsOf(text)) {
+    if (stopWords.has(word)) continue;
     addFeature(sum, hashText(word, 1), 1);
     const bordered = `<${word}>`;
     for (let start = 0; start + 3 <= bordered.length; start += 1) {

@@ -1,18 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../src/platform/db/database.js';
 import type { ProjectAccess } from '../../src/kernel/access.js';
 import { goodPassword, openAccounts, type TestAccounts } from '../support/accounts.js';
-import { scratchDatabase } from '../support/scratch-database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
-describe.each(['server'] as const)('credentials on the %s engine', (engine) => {
-  let db: Awaited<ReturnType<typeof scratchDatabase>>;
+describe('credentials', () => {
+  let database: TestDatabase;
+  let db: Database;
   let room: TestAccounts;
   beforeAll(async () => {
-    db = await scratchDatabase(`promptwell_acc_5_${engine}`);
+    database = await createTestDatabase();
+    db = database.db;
     room = await openAccounts(db);
   });
   afterAll(async () => {
     await room.close();
-    await db.drop();
+    await database[Symbol.asyncDispose]();
   });
 
   /** Somebody new with leave in their personal project. */
@@ -33,8 +36,14 @@ describe.each(['server'] as const)('credentials on the %s engine', (engine) => {
     expect(listed).toMatchObject({ id: made.id, prefix: made.key.slice(0, 10), lastUsedAt: null });
     expect(JSON.stringify(listed)).not.toContain(made.key);
     expect(await room.authenticator.authenticate(made.key)).toEqual({
-      kind: 'apiKey', userId: person.user.id, sessionId: null, apiKeyId: made.id, expiresAtMs: null,
-      defaultProjectId: person.project.id, roles: new Map([[person.project.id, 'owner']]), scopes: ['prompts:read'],
+      kind: 'apiKey',
+      userId: person.user.id,
+      sessionId: null,
+      apiKeyId: made.id,
+      expiresAtMs: null,
+      defaultProjectId: person.project.id,
+      roles: new Map([[person.project.id, 'owner']]),
+      scopes: ['prompts:read'],
     });
   });
 
@@ -52,8 +61,11 @@ describe.each(['server'] as const)('credentials on the %s engine', (engine) => {
 
   it('a key ends with its expiry, its owner being disabled, and its owner leaving', async () => {
     const { person, access } = await member();
-    await expect(room.apiKeys.create(access, { name: 'x', scopes: ['feed:read'], expiresAt: '2020-01-01T00:00:00Z' })).rejects.toMatchObject({
-      kind: 'invalid', details: { issues: [{ path: 'expiresAt' }] },
+    await expect(
+      room.apiKeys.create(access, { name: 'x', scopes: ['feed:read'], expiresAt: '2020-01-01T00:00:00Z' }),
+    ).rejects.toMatchObject({
+      kind: 'invalid',
+      details: { issues: [{ path: 'expiresAt' }] },
     });
     const expiresAt = new Date(room.clock.nowMs() + 60_000).toISOString();
     const brief = await room.apiKeys.create(access, { name: 'brief', scopes: ['feed:read'], expiresAt });
@@ -77,12 +89,17 @@ describe.each(['server'] as const)('credentials on the %s engine', (engine) => {
     const { key, id } = await room.apiKeys.create(access, { name: 'used', scopes: ['feed:read'] });
     const neighbour = await openAccounts(db);
     const lastUse = async (): Promise<number | undefined> =>
-      (await db.read<{ at: Date | null }>('SELECT last_used_at AS at FROM api_key WHERE id = $1', [id]))[0]?.at?.getTime();
+      (
+        await db.read<{ at: Date | null }>('SELECT last_used_at AS at FROM api_key WHERE id = $1', [id])
+      )[0]?.at?.getTime();
     await neighbour.authenticator.authenticate(key);
     await neighbour.close();
     const first = await lastUse();
     expect(first).toBeDefined();
-    for (const [turnMs, isRecorded] of [[30_000, false], [61_000, true]] as const) {
+    for (const [turnMs, isRecorded] of [
+      [30_000, false],
+      [61_000, true],
+    ] as const) {
       const later = await openAccounts(db);
       later.clock.turnMs(turnMs);
       await later.authenticator.authenticate(key);
@@ -96,31 +113,62 @@ describe.each(['server'] as const)('credentials on the %s engine', (engine) => {
     const other = await member();
     const made = await room.apiKeys.create(owner.access, { name: 'mine', scopes: ['feed:read'] });
     const projectId = owner.access.projectId;
-    await db.read(`INSERT INTO membership (project_id, user_id, role) VALUES ($1, $2, 'member')`, [projectId, other.access.userId]);
+    await db.read(`INSERT INTO membership (project_id, user_id, role) VALUES ($1, $2, 'member')`, [
+      projectId,
+      other.access.userId,
+    ]);
     const asMember: ProjectAccess = { ...other.access, projectId, role: 'member' };
     expect(await room.apiKeys.list(asMember)).toEqual([]);
     await expect(room.apiKeys.revoke(asMember, made.id)).rejects.toMatchObject({ kind: 'notFound' });
     const asAdmin: ProjectAccess = { ...asMember, role: 'admin' };
     expect(await room.apiKeys.list(asAdmin)).toHaveLength(1);
-    await expect(room.apiKeys.revoke({ ...asAdmin, projectId: other.access.projectId }, made.id)).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(room.apiKeys.revoke({ ...asAdmin, projectId: other.access.projectId }, made.id)).rejects.toMatchObject(
+      { kind: 'notFound' },
+    );
     await room.apiKeys.revoke(asAdmin, made.id);
   });
 
   it('garbage is refused without any SQL, and what looks like a key costs one fixed statement (T18)', async () => {
     let statements: string[] = [];
-    const counting = { ...db, read: <Row extends object>(sql: string, values: readonly unknown[]) => {
-      statements.push(sql);
-      return db.read<Row>(sql, values);
-    } };
+    const counting: Database = {
+      engine: db.engine,
+      prisma: db.prisma,
+      pool: db.pool,
+      transaction: (work) => db.transaction(work),
+      read(sql, values) {
+        statements.push(sql);
+        return db.read(sql, values);
+      },
+      listen: (channel, onWake) => db.listen(channel, onWake),
+      check: () => db.check(),
+      close: () => db.close(),
+    };
     const watched = await openAccounts(counting);
     const payloads = [
-      '', ' ', "' OR '1'='1", "' UNION SELECT password_hash FROM app_user--", '%00', '\u0000', 'pw_', `pw_${"'".repeat(43)}`,
-      'a.b.c', 'null', '[object Object]', `pw_${'a'.repeat(44)}`, `${'x'.repeat(5_000)}.y.z`, '../../etc/passwd', '{{7*7}}',
+      '',
+      ' ',
+      "' OR '1'='1",
+      "' UNION SELECT password_hash FROM app_user--",
+      '%00',
+      '\u0000',
+      'pw_',
+      `pw_${"'".repeat(43)}`,
+      'a.b.c',
+      'null',
+      '[object Object]',
+      `pw_${'a'.repeat(44)}`,
+      `${'x'.repeat(5_000)}.y.z`,
+      '../../etc/passwd',
+      '{{7*7}}',
     ];
     for (const payload of Array.from({ length: 200 }, (_, index) => payloads[index % payloads.length] ?? ''))
-      await expect(watched.authenticator.authenticate(payload)).rejects.toMatchObject({ kind: 'unauthenticated', details: { reason: 'invalid' } });
+      await expect(watched.authenticator.authenticate(payload)).rejects.toMatchObject({
+        kind: 'unauthenticated',
+        details: { reason: 'invalid' },
+      });
     expect(statements).toEqual([]);
-    for (const letter of 'abc') await watched.authenticator.authenticate(`pw_${letter.repeat(43)}`).catch(() => undefined);
+    for (const letter of 'abc')
+      await watched.authenticator.authenticate(`pw_${letter.repeat(43)}`).catch(() => undefined);
     expect(new Set(statements).size).toBe(1);
     const { tokens } = await watched.person();
     statements = [];

@@ -1,17 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../src/platform/db/database.js';
 import { goodPassword, openAccounts, type TestAccounts } from '../support/accounts.js';
-import { scratchDatabase } from '../support/scratch-database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 const home = '192.0.2.1';
 const dayMs = 86_400_000;
 
-describe.each(['server'] as const)('sessions on the %s engine', (engine) => {
-  let db: Awaited<ReturnType<typeof scratchDatabase>>;
+describe('sessions', () => {
+  let database: TestDatabase;
+  let db: Database;
   let room: TestAccounts;
   beforeAll(async () => {
-    db = await scratchDatabase(`promptwell_acc_3_${engine}`);
+    database = await createTestDatabase();
+    db = database.db;
   });
-  afterAll(() => db.drop());
+  afterAll(() => database[Symbol.asyncDispose]());
 
   /** A room with a clock of its own for each test, since clocks turn forward only. */
   const withRoom = async (test: () => Promise<void>): Promise<void> => {
@@ -64,7 +67,9 @@ describe.each(['server'] as const)('sessions on the %s engine', (engine) => {
       expect(Date.parse(tokens.accessTokenExpiresAt) - room.clock.nowMs()).toBeLessThanOrEqual(60_000);
       room.clock.turnMs(60_000);
       await expect(refresh(tokens.refreshToken)).rejects.toMatchObject(refused);
-      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({ details: { reason: 'expired' } });
+      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({
+        details: { reason: 'expired' },
+      });
     }));
 
   it('a refresh token not used for seven days is over, an access token after an hour', () =>
@@ -72,7 +77,9 @@ describe.each(['server'] as const)('sessions on the %s engine', (engine) => {
       const { tokens } = await room.person();
       await room.authenticator.authenticate(tokens.accessToken);
       room.clock.turnMs(3_600_000);
-      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({ details: { reason: 'expired' } });
+      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({
+        details: { reason: 'expired' },
+      });
       room.clock.turnMs(7 * dayMs);
       await expect(refresh(tokens.refreshToken)).rejects.toMatchObject({ details: { reason: 'expired' } });
     }));
@@ -83,7 +90,10 @@ describe.each(['server'] as const)('sessions on the %s engine', (engine) => {
       await refresh(tokens.refreshToken);
       room.clock.turnMs(31 * dayMs);
       await room.signIn.login({ username, password: goodPassword }, home);
-      const rows = await db.read('SELECT 1 FROM refresh_token r JOIN session s ON s.id = r.session_id WHERE s.user_id = $1', [user.id]);
+      const rows = await db.read(
+        'SELECT 1 FROM refresh_token r JOIN session s ON s.id = r.session_id WHERE s.user_id = $1',
+        [user.id],
+      );
       expect(rows).toHaveLength(1);
     }));
 
@@ -101,7 +111,9 @@ describe.each(['server'] as const)('sessions on the %s engine', (engine) => {
       await room.sessions.logout(tokens.refreshToken);
       await ended;
       await expect(refresh(tokens.refreshToken)).rejects.toMatchObject(refused);
-      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({ details: { reason: 'revoked' } });
+      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({
+        details: { reason: 'revoked' },
+      });
       expect(isOtherEnded).toBe(false);
       await refresh(other.tokens.refreshToken);
     }));
@@ -115,7 +127,12 @@ describe.each(['server'] as const)('sessions on the %s engine', (engine) => {
           const principal = await neighbour.authenticator.authenticate(tokens.accessToken);
           const ended = new Promise<void>((resolve) => neighbour.authenticator.watch(principal, resolve));
           if (end === 'disable') await room.accounts.setDisabled(username, true);
-          else await room.accounts.changePassword(principal, { currentPassword: goodPassword, newPassword: 'another horse battery' }, home);
+          else
+            await room.accounts.changePassword(
+              principal,
+              { currentPassword: goodPassword, newPassword: 'another horse battery' },
+              home,
+            );
           await ended;
           await expect(neighbour.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject(refused);
         }

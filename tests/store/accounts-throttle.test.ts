@@ -1,20 +1,23 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../src/platform/db/database.js';
 import { goodPassword, openAccounts, type TestAccounts } from '../support/accounts.js';
-import { scratchDatabase } from '../support/scratch-database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 const home = '192.0.2.1';
 const limits = { PROMPTS_PER_SECOND: '1', PROMPTS_PER_MINUTE: '10', PROMPTS_BURST: '0' };
 
-describe.each(['server'] as const)('the throttle on the %s engine', (engine) => {
-  let db: Awaited<ReturnType<typeof scratchDatabase>>;
+describe('the throttle', () => {
+  let database: TestDatabase;
+  let db: Database;
   let room: TestAccounts;
   beforeAll(async () => {
-    db = await scratchDatabase(`promptwell_acc_4_${engine}`);
+    database = await createTestDatabase();
+    db = database.db;
     room = await openAccounts(db, limits);
   });
   afterAll(async () => {
     await room.close();
-    await db.drop();
+    await database[Symbol.asyncDispose]();
   });
   beforeEach(() => db.read('DELETE FROM rate_limit', []));
 
@@ -85,14 +88,17 @@ describe.each(['server'] as const)('the throttle on the %s engine', (engine) => 
 
   it('strangers cannot lock an account out from where it signed in before (T14)', async () => {
     const { username } = await room.person();
-    for (let attempt = 0; attempt < 40; attempt += 1) await login(username, 'wrong horse battery', `203.0.113.${attempt % 4}`);
+    for (let attempt = 0; attempt < 40; attempt += 1)
+      await login(username, 'wrong horse battery', `203.0.113.${attempt % 4}`);
     expect(await login(username, goodPassword, '203.0.113.200')).toBe('rateLimited');
     expect(await login(username, goodPassword, home)).toBe('in');
   });
 
   it('parallel guesses cannot outrun the count', async () => {
     const { username } = await room.person();
-    const guesses = await Promise.all(Array.from({ length: 30 }, (_, index) => login(username, `wrong horse ${index}`, '198.51.100.8')));
+    const guesses = await Promise.all(
+      Array.from({ length: 30 }, (_, index) => login(username, `wrong horse ${index}`, '198.51.100.8')),
+    );
     expect(guesses.filter((kind) => kind === 'unauthenticated')).toHaveLength(10);
     expect(guesses.filter((kind) => kind === 'rateLimited')).toHaveLength(20);
     expect(await login(username, goodPassword, '198.51.100.8')).toBe('rateLimited');
@@ -102,7 +108,10 @@ describe.each(['server'] as const)('the throttle on the %s engine', (engine) => 
     const { username } = await room.person();
     await Promise.all(Array.from({ length: 30 }, () => login(username, goodPassword, home)));
     expect(await login(username, goodPassword, home)).toBe('in');
-    const counted = await db.read<{ points: number }>(`SELECT points FROM rate_limit WHERE key LIKE 'failures:login:%'`, []);
+    const counted = await db.read<{ points: number }>(
+      `SELECT points FROM rate_limit WHERE key LIKE 'failures:login:%'`,
+      [],
+    );
     expect(counted.map(({ points }) => points)).toEqual([0, 0]);
   });
 

@@ -1,21 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/platform/db/database.js';
 import { goodPassword, openAccounts, type TestAccounts } from '../support/accounts.js';
-import { scratchDatabase } from '../support/scratch-database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 const home = '192.0.2.1';
 const elsewhere = '198.51.100.9';
 
-describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
-  let db: Awaited<ReturnType<typeof scratchDatabase>>;
+describe('accounts', () => {
+  let database: TestDatabase;
+  let db: Database;
   let room: TestAccounts;
   beforeAll(async () => {
-    db = await scratchDatabase(`promptwell_acc_1_${engine}`);
+    database = await createTestDatabase();
+    db = database.db;
     room = await openAccounts(db);
   });
   afterAll(async () => {
     await room.close();
-    await db.drop();
+    await database[Symbol.asyncDispose]();
   });
 
   it('sign-up makes an account whose stored password verifies and is not the password (PF-1)', async () => {
@@ -23,11 +25,17 @@ describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
     const session = await room.signIn.signup({ username, email: 'ada@example.org', password: goodPassword }, home);
     expect(session.user).toMatchObject({ username, email: 'ada@example.org' });
     expect(session.project).toMatchObject({ name: username, isPersonal: true, role: 'owner' });
-    const [row] = await db.read<{ password_hash: string }>('SELECT password_hash FROM app_user WHERE id = $1', [session.user.id]);
+    const [row] = await db.read<{ password_hash: string }>('SELECT password_hash FROM app_user WHERE id = $1', [
+      session.user.id,
+    ]);
     expect(row?.password_hash).toMatch(/^\$argon2id\$/);
     expect(row?.password_hash).not.toContain(goodPassword);
-    expect((await room.signIn.login({ username: 'ADA.lovelace', password: goodPassword }, home)).user).toEqual(session.user);
-    await expect(room.signIn.login({ username, password: 'wrong horse battery' }, home)).rejects.toMatchObject({ kind: 'unauthenticated' });
+    expect((await room.signIn.login({ username: 'ADA.lovelace', password: goodPassword }, home)).user).toEqual(
+      session.user,
+    );
+    await expect(room.signIn.login({ username, password: 'wrong horse battery' }, home)).rejects.toMatchObject({
+      kind: 'unauthenticated',
+    });
   });
 
   it('a name is taken without regard to case, and of eight at once one gets it (PF-3)', async () => {
@@ -46,14 +54,18 @@ describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
   it('an unknown name and a wrong password are refused in the same words (PF-5, T13)', async () => {
     const { username } = await room.person();
     const refusal = (name: string) =>
-      room.signIn.login({ username: name, password: 'wrong horse battery' }, elsewhere).catch(({ kind, message, details }) => ({ kind, message, details }));
+      room.signIn
+        .login({ username: name, password: 'wrong horse battery' }, elsewhere)
+        .catch(({ kind, message, details }) => ({ kind, message, details }));
     expect(await refusal('nobody-of-that-name')).toEqual(await refusal(username));
   });
 
   it('a disabled account is shut out with its sessions, and let in again', async () => {
     const { username, tokens } = await room.person();
     await room.accounts.setDisabled(username.toUpperCase(), true);
-    await expect(room.signIn.login({ username, password: goodPassword }, home)).rejects.toMatchObject({ details: { reason: 'disabled' } });
+    await expect(room.signIn.login({ username, password: goodPassword }, home)).rejects.toMatchObject({
+      details: { reason: 'disabled' },
+    });
     await expect(room.sessions.refresh(tokens.refreshToken)).rejects.toMatchObject({ kind: 'unauthenticated' });
     await room.accounts.setDisabled(username, false);
     await expect(room.sessions.refresh(tokens.refreshToken)).rejects.toMatchObject({ kind: 'unauthenticated' });
@@ -66,11 +78,17 @@ describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
     const other = await room.signIn.login({ username, password: goodPassword }, home);
     const principal = await room.authenticator.authenticate(tokens.accessToken);
     const change = { currentPassword: goodPassword, newPassword: 'another horse battery' };
-    await expect(room.accounts.changePassword(principal, { ...change, currentPassword: 'wrong horse' }, home)).rejects.toMatchObject({
-      kind: 'unauthenticated', details: { reason: 'wrongPassword' },
+    await expect(
+      room.accounts.changePassword(principal, { ...change, currentPassword: 'wrong horse' }, home),
+    ).rejects.toMatchObject({
+      kind: 'unauthenticated',
+      details: { reason: 'wrongPassword' },
     });
-    await expect(room.accounts.changePassword(principal, { ...change, newPassword: username }, home)).rejects.toMatchObject({
-      kind: 'invalid', details: { issues: [{ path: 'newPassword' }] },
+    await expect(
+      room.accounts.changePassword(principal, { ...change, newPassword: username }, home),
+    ).rejects.toMatchObject({
+      kind: 'invalid',
+      details: { issues: [{ path: 'newPassword' }] },
     });
     const fresh = await room.accounts.changePassword(principal, change, home);
     for (const old of [tokens, other.tokens]) {
@@ -80,7 +98,9 @@ describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
     }
     expect((await room.authenticator.authenticate(fresh.accessToken)).userId).toBe(principal.userId);
     await room.sessions.refresh(fresh.refreshToken);
-    await expect(room.signIn.login({ username, password: goodPassword }, home)).rejects.toMatchObject({ kind: 'unauthenticated' });
+    await expect(room.signIn.login({ username, password: goodPassword }, home)).rejects.toMatchObject({
+      kind: 'unauthenticated',
+    });
     await room.signIn.login({ username, password: change.newPassword }, home);
   });
 
@@ -88,7 +108,11 @@ describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
     const { tokens } = await room.person();
     const principal = await room.authenticator.authenticate(tokens.accessToken);
     const changes = [1, 2, 3].map((index) =>
-      room.accounts.changePassword(principal, { currentPassword: goodPassword, newPassword: `another horse ${index}` }, home),
+      room.accounts.changePassword(
+        principal,
+        { currentPassword: goodPassword, newPassword: `another horse ${index}` },
+        home,
+      ),
     );
     const results = await Promise.allSettled(changes);
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -111,7 +135,9 @@ describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
         [room.ids.uuid(), project.id, user.id],
       );
     const principal = await room.authenticator.authenticate(leaving.tokens.accessToken);
-    await expect(room.accounts.deleteAccount(principal, 'wrong horse battery', home)).rejects.toMatchObject({ kind: 'unauthenticated' });
+    await expect(room.accounts.deleteAccount(principal, 'wrong horse battery', home)).rejects.toMatchObject({
+      kind: 'unauthenticated',
+    });
     await room.accounts.deleteAccount(principal, goodPassword, home);
     const left = async (sql: string, id: string) => (await db.read(sql, [id])).length;
     expect(await left('SELECT 1 FROM app_user WHERE id = $1', leaving.user.id)).toBe(0);
@@ -128,9 +154,13 @@ describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
     const principal = await room.authenticator.authenticate(owner.tokens.accessToken);
     const project = await room.projects.create(principal, 'Shared');
     await expect(room.accounts.deleteAccount(principal, goodPassword, home)).rejects.toMatchObject({
-      kind: 'precondition', details: { state: 'onlyOwner' },
+      kind: 'precondition',
+      details: { state: 'onlyOwner' },
     });
-    await db.read(`INSERT INTO membership (project_id, user_id, role) VALUES ($1, $2, 'owner')`, [project.id, heir.user.id]);
+    await db.read(`INSERT INTO membership (project_id, user_id, role) VALUES ($1, $2, 'owner')`, [
+      project.id,
+      heir.user.id,
+    ]);
     await room.accounts.deleteAccount(principal, goodPassword, home);
     expect(await db.read('SELECT 1 FROM project WHERE id = $1', [project.id])).toHaveLength(1);
   });
@@ -147,18 +177,16 @@ describe.each(['server'] as const)('accounts on the %s engine', (engine) => {
   });
 });
 
-describe.each(['server'] as const)('closed sign-up on the %s engine', (engine) => {
+describe('closed sign-up', () => {
   it('lets exactly one of many first accounts in', async () => {
-    const db: Database & { drop(): Promise<void> } = await scratchDatabase(`promptwell_acc_2_${engine}`);
-    const room = await openAccounts(db, { SIGNUP: 'closed' });
-    try {
-      const attempts = Array.from({ length: 6 }, (_, index) => room.signIn.signup({ username: `first-${index}`, password: goodPassword }, home));
-      const results = await Promise.allSettled(attempts);
-      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-      await expect(room.person()).rejects.toMatchObject({ kind: 'forbidden' });
-    } finally {
-      await room.close();
-      await db.drop();
-    }
+    await using database = await createTestDatabase();
+    const room = await openAccounts(database.db, { SIGNUP: 'closed' });
+    const attempts = Array.from({ length: 6 }, (_, index) =>
+      room.signIn.signup({ username: `first-${index}`, password: goodPassword }, home),
+    );
+    const results = await Promise.allSettled(attempts);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    await expect(room.person()).rejects.toMatchObject({ kind: 'forbidden' });
+    await room.close();
   });
 });

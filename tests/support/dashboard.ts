@@ -172,7 +172,7 @@ function panel({ title, unit, series }: Graph): PanelBuilder {
 }
 
 /** Grafana's dashboard of one Promptwell installation, drawn from the names in the metrics catalogue. */
-export function dashboard(): Dashboard {
+function dashboard(): Dashboard {
   const builder = new DashboardBuilder('Promptwell')
     .uid('promptwell')
     .tags(['promptwell'])

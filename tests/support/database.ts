@@ -66,7 +66,7 @@ export async function createServerDatabase(template = 'template0'): Promise<{ ur
 async function createEmbedded(): Promise<TestDatabase> {
   const folder = await createTestFolder();
   const config = embeddedConfig(folder.path);
-  const db = await openDatabase({ ...testDeps, config, seedTarball: await seedTarball() });
+  const db = await openDatabase({ ...testDeps, config, seedTarball: await embeddedSeed() });
   return {
     db,
     config,
@@ -92,7 +92,7 @@ async function createOnServer(url: string): Promise<TestDatabase> {
 }
 
 /** A migrated embedded database as a tarball, made once per state of the migrations and thread. */
-export async function seedTarball(): Promise<string> {
+export async function embeddedSeed(): Promise<string> {
   const cache = join(tmpdir(), 'promptwell-test-seeds');
   await mkdir(cache, { recursive: true });
   const path = join(cache, `${await migrationsHash()}.tar.gz`);

@@ -70,6 +70,8 @@ export interface Script extends AsyncDisposable {
   batches(): Promise<string[][]>;
   /** Settles when a thread has reached `ask:<name>` (or has `closed`, as a name) for the `time`-th time, from 1. */
   reached(name: string, time?: number): Promise<void>;
+  /** Whether a thread has asked about `name`; asks a living thread twice first, so that it has had its turn. */
+  hasReached(name: string): Promise<boolean>;
   /** Tells the thread that asked about `name` what to do. */
   answer(name: string, action: Action): void;
 }
@@ -95,23 +97,31 @@ export function scripted(deps: Partial<EmbedderDeps> & { spaceName?: string } = 
     for (const watcher of watchers) watcher();
   };
   const reached = (name: string, time = 1): Promise<void> =>
-    new Promise((resolve) => {
+    new Promise((settle) => {
       const watcher = (): void => {
         if (asked.filter((one) => one === name).length < time) return;
         watchers.delete(watcher);
-        resolve();
+        settle();
       };
       watchers.add(watcher);
       watcher();
     });
+  const ping = async (): Promise<void> => {
+    pings += 1;
+    channel.postMessage({ ping: `ping ${pings}` });
+    await reached(`ping ${pings}`);
+  };
   return {
     embedder,
     observed,
     batches: async () => {
-      pings += 1;
-      channel.postMessage({ ping: `ping ${pings}` });
-      await reached(`ping ${pings}`);
+      await ping();
       return batches;
+    },
+    hasReached: async (name) => {
+      await ping();
+      await ping();
+      return asked.includes(name);
     },
     reached,
     answer: (name, action) => channel.postMessage({ name, action }),

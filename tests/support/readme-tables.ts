@@ -68,7 +68,7 @@ const ProcedureDefinition = z.object({
     }),
   }),
 });
-const RouterModule = z.object({ createAppRouter: z.custom<(...services: unknown[]) => unknown>() });
+const RouterModule = z.object({ createAppRouter: z.custom<(services: object) => unknown>() });
 const RouterDefinition = z.object({ _def: z.object({ procedures: z.record(z.string(), z.unknown()) }) });
 
 /** Whether there is a router yet. */
@@ -78,8 +78,8 @@ export const hasRouter = (): boolean => existsSync(join(root, 'src/router.ts'));
 export async function procedures(): Promise<ProcedureFacts[]> {
   const { createAppRouter } = RouterModule.parse(await import(pathToFileURL(join(root, 'src/router.ts')).href));
   // A router only remembers its services; nothing is called while it is described.
-  const services = new Proxy({}, { get: () => undefined });
-  const router = RouterDefinition.parse(createAppRouter(services, services, services));
+  const services: object = new Proxy({}, { get: () => services });
+  const router = RouterDefinition.parse(createAppRouter(services));
   return Object.entries(router._def.procedures)
     .map(([path, procedure]) => {
       const parsed = ProcedureDefinition.safeParse(Object.assign({}, procedure));

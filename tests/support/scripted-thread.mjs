@@ -4,10 +4,10 @@ import { serve } from '../../dist/platform/embedding/serve.js';
 
 const channel = new BroadcastChannel(workerData.path);
 const answers = new Map();
-channel.onmessage = ({ data }) => {
+channel.addEventListener('message', ({ data }) => {
   if (data.ping === undefined) answers.get(data.name)?.(data.action);
   else channel.postMessage({ asked: data.ping });
-};
+});
 
 /** Asks the test what to do with `ask:<name>`; other texts say it themselves. */
 function actionOf(text) {

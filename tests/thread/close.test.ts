@@ -29,7 +29,7 @@ test('closing twice is the same promise', async () => {
 
 test('closing at once, before any thread has its model, ends', async () => {
   await using script = scripted({ threads: 2 });
-  await script.embedder.close();
+  await expect(script.embedder.close()).resolves.toBeUndefined();
 });
 
 test('closing ends while no thread can start', async () => {

@@ -32,18 +32,21 @@ test('a text that kills its thread twice fails alone with unprocessable; its nei
   await busy;
 });
 
-test.for(['throw', 'nan', 'zero'])('a model that answers %s fails that text only, and the thread lives on', async (text) => {
-  await using script = scripted();
-  const busy = script.embedder.embed(['ask:busy'], interactive);
-  await script.reached('busy');
-  const bad = script.embedder.embed([text], interactive);
-  const good = script.embedder.embed(['fine'], interactive);
-  script.answer('busy', 'go');
-  await expect(bad).rejects.toMatchObject({ kind: 'unprocessable' });
-  expect(await good).toHaveLength(1);
-  expect(script.observed.replaced).toBe(0);
-  await busy;
-});
+test.for(['throw', 'nan', 'zero'])(
+  'a model that answers %s fails that text only, and the thread lives on',
+  async (text) => {
+    await using script = scripted();
+    const busy = script.embedder.embed(['ask:busy'], interactive);
+    await script.reached('busy');
+    const bad = script.embedder.embed([text], interactive);
+    const good = script.embedder.embed(['fine'], interactive);
+    script.answer('busy', 'go');
+    await expect(bad).rejects.toMatchObject({ kind: 'unprocessable' });
+    expect(await good).toHaveLength(1);
+    expect(script.observed.replaced).toBe(0);
+    await busy;
+  },
+);
 
 test('a search that shares the thread with a killer in the backfill is embedded all the same', async () => {
   await using script = scripted();

@@ -38,12 +38,26 @@ test('a search overtakes a backfill, even one that has begun', async () => {
   await backfill;
 });
 
+test('a backfill that has begun stands still while a search runs', async () => {
+  await using script = scripted();
+  const backfill = script.embedder.embed(['ask:one', 'ask:two'], ask('background'));
+  await script.reached('one');
+  const search = script.embedder.embed(['ask:search'], ask('interactive'));
+  await script.reached('search');
+  script.answer('one', 'go');
+  expect(await script.hasReached('two')).toBe(false);
+  script.answer('search', 'go');
+  await script.reached('two');
+  script.answer('two', 'go');
+  await Promise.all([backfill, search]);
+});
+
 test('a search overtakes a long interactive text', async () => {
   await using script = scripted();
   const long = `ask:${'long '.repeat(2_000)}`;
   const create = script.embedder.embed([long], ask('interactive'));
   await script.reached(long.slice('ask:'.length));
-  await script.embedder.embed(['search'], ask('interactive'));
+  expect(await script.embedder.embed(['search'], ask('interactive'))).toHaveLength(1);
   script.answer(long.slice('ask:'.length), 'go');
   await create;
 });

@@ -8,7 +8,14 @@ import { openEmbedded } from './embedded.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { isRetryable, toFault } from './faults.js';
 import { PrismaClient } from './generated/client.js';
-import { appliedMigrationsSql, type Migration, ownMigrationsDir, pendingMigrations, readMigrations } from './migrate.js';
+import {
+  appliedMigrationsSql,
+  type Migration,
+  ownMigrationsDir,
+  pendingMigrations,
+  readMigrations,
+} from './migrate.js';
+import { ownThreadUrl } from './pglite.js';
 import { openServer } from './server.js';
 
 /** How often a transaction is tried in all. Source: threats.md section 3. */
@@ -42,11 +49,10 @@ export interface DatabaseDeps {
  */
 export async function openDatabase(deps: DatabaseDeps): Promise<Database> {
   const migrations = await readMigrations(deps.migrationsDir ?? ownMigrationsDir);
-  const threadUrl = deps.threadUrl ?? new URL('./pglite-thread.js', import.meta.url).href;
   const engine =
     deps.config.engine === 'server'
       ? await openServer({ ...deps, migrations })
-      : await openEmbedded({ ...deps, migrations, threadUrl });
+      : await openEmbedded({ ...deps, migrations, threadUrl: deps.threadUrl ?? ownThreadUrl });
   // A broken idle connection is replaced at the next query; without a listener it would end the process.
   engine.pool.on('error', (cause) => deps.log.warn({ err: cause }, 'an idle database connection failed'));
   return new PostgresDatabase({ engine, migrations });

@@ -10,7 +10,7 @@ import { EmbeddedBell } from './embedded-bell.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
 import { lockFolder, type Unlock } from './lock.js';
-import { type Migration, migrate } from './migrate.js';
+import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import type { PgliteThread } from './pglite.js';
 
 /** How long a caller waits for the one session before `overloaded`: as long as Prisma's transactions do, and a backup. */
@@ -72,7 +72,7 @@ async function migrateThrough(thread: PgliteThread, { ids, log, migrations }: Em
   const client = new pg.Client(connectionTo(thread));
   await client.connect();
   try {
-    const applied = await migrate(client, migrations, ids);
+    const applied = await underMigrationLock(client, () => migrate(client, migrations, ids));
     if (applied.length > 0) log.info({ applied }, 'migrations applied');
   } finally {
     await client.end();
@@ -87,14 +87,15 @@ interface ServeDeps extends EmbeddedDeps {
 
 async function serve(deps: ServeDeps): Promise<Engine> {
   const { config, log, thread, unlock } = deps;
+  const bell = new EmbeddedBell();
   const pool = new pg.Pool({
     ...connectionTo(thread),
     max: 1,
     idleTimeoutMillis: 0,
+    onConnect: (client) => bell.attach(client),
     connectionTimeoutMillis: sessionTimeoutMs,
     query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
   });
-  const bell = new EmbeddedBell(pool);
   const upkeep = await startUpkeep(deps, pool);
   let isClosing = false;
   void thread.ended.then(() => {
@@ -104,7 +105,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     kind: 'embedded',
     pool,
     isAlive: () => thread.isAlive,
-    listen: (channel, onWake) => bell.listen(channel, onWake),
+    listen: (channel, onWake) => bell.listen(pool, channel, onWake),
     close: async () => {
       isClosing = true;
       await upkeep.finish();

@@ -79,24 +79,37 @@ export function pendingMigrations(migrations: readonly Migration[], rows: readon
 }
 
 /**
- * The names of the migrations that were pending and are now applied, as `prisma migrate deploy` applies and records them.
+ * Runs `work` while no other process migrates this database, `prisma migrate` included.
  *
- * Cost: two statements when nothing is pending. Other processes wait under Prisma's advisory lock.
+ * Faults: `DatabaseStartError` when another one holds the lock for a minute.
+ */
+export async function underMigrationLock<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
+  await client.query(`SET lock_timeout = ${lockTimeoutMs}`);
+  await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]).catch((cause: unknown) => {
+    throw new DatabaseStartError(`Another process has been migrating the database for long: ${String(cause)}`, {
+      cause,
+    });
+  });
+  try {
+    return await work();
+  } finally {
+    await client.query('SELECT pg_advisory_unlock($1)', [advisoryLockKey]);
+  }
+}
+
+/**
+ * The names of the migrations that were pending and are now applied, as `prisma migrate deploy` applies and records them.
+ * Call it within `underMigrationLock`, on a connection that ends afterwards.
+ *
+ * Cost: two statements when nothing is pending.
  * Faults: as `pendingMigrations`; a script that fails leaves nothing behind, because each runs in one transaction (so a
  * script must not hold what refuses one, such as CREATE INDEX CONCURRENTLY).
  */
 export async function migrate(client: pg.ClientBase, migrations: readonly Migration[], ids: Ids): Promise<string[]> {
-  await client.query(`SET lock_timeout = ${lockTimeoutMs}`);
-  await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]);
-  try {
-    await client.query(migrationsTable);
-    const pending = pendingMigrations(migrations, (await client.query(appliedMigrationsSql)).rows);
-    for (const migration of pending) await apply(client, migration, ids);
-    return pending.map((migration) => migration.name);
-  } finally {
-    await client.query('SELECT pg_advisory_unlock($1)', [advisoryLockKey]);
-    await client.query('RESET lock_timeout');
-  }
+  await client.query(migrationsTable);
+  const pending = pendingMigrations(migrations, (await client.query(appliedMigrationsSql)).rows);
+  for (const migration of pending) await apply(client, migration, ids);
+  return pending.map((migration) => migration.name);
 }
 
 async function apply(client: pg.ClientBase, migration: Migration, ids: Ids): Promise<void> {

@@ -30,7 +30,8 @@ class PortStream extends Duplex {
       return this;
     }
     this.#port.on('message', (chunk: Uint8Array) => this.push(chunk));
-    this.#port.on('close', () => this.push(null));
+    // Not a graceful end: half open, pg would wait for an answer that never comes.
+    this.#port.on('close', () => this.destroy());
     process.nextTick(() => this.emit('connect'));
     return this;
   }

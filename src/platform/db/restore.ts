@@ -44,7 +44,8 @@ export async function restoreBackup(deps: RestoreDeps, file?: string): Promise<R
   await securePrivateFolder(folder.root);
   const unlock = await lockFolder(folder.root, deps.ids);
   try {
-    const candidates = file === undefined ? (await readBackups(folder)).map(({ path }) => path) : [await find(folder, file)];
+    const candidates =
+      file === undefined ? (await readBackups(folder)).map(({ path }) => path) : [await find(folder, file)];
     const { path, rejected } = await firstGood(candidates, folder, deps.threadUrl ?? ownThreadUrl);
     const stamp = fileStamp(deps.clock.nowMs());
     const aside = (await hasCluster(folder)) ? await setAside(folder, 'replaced', stamp) : null;
@@ -70,7 +71,11 @@ async function find(folder: DataFolder, file: string): Promise<string> {
   throw new DatabaseStartError(`There is no backup ${file} in ${folder.backups}.`);
 }
 
-async function firstGood(paths: string[], folder: DataFolder, threadUrl: string): Promise<{ path: string; rejected: Restored['rejected'] }> {
+async function firstGood(
+  paths: string[],
+  folder: DataFolder,
+  threadUrl: string,
+): Promise<{ path: string; rejected: Restored['rejected'] }> {
   const rejected: Restored['rejected'] = [];
   for (const path of paths) {
     try {

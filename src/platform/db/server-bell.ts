@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { Ears } from './ears.js';
 import type { DatabaseLog } from './engine.js';
+import { toFault } from './faults.js';
 
 /** Waits between attempts to reconnect, in ms; the last one repeats. */
 const reconnectWaitsMs = [0, 100, 500, 1_000, 2_000] as const;
@@ -16,7 +17,9 @@ export class ServerBell {
   readonly #connectionString: string;
   readonly #log: DatabaseLog;
   readonly #ears = new Ears();
-  #client: Promise<pg.Client> | undefined;
+  #client: pg.Client | undefined;
+  /** The first connection; later ones are the bell's own business. */
+  #connecting: Promise<void> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
   #isClosed = false;
@@ -29,13 +32,19 @@ export class ServerBell {
   /** As `Database.listen`. Connects at the first call. */
   async listen(channel: string, onWake: (payload: string) => void): Promise<() => Promise<void>> {
     const isFirst = this.#ears.add(channel, onWake);
-    this.#client ??= this.#connect();
-    const client = await this.#client;
-    if (isFirst) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+    this.#connecting ??= this.#connect();
+    try {
+      await this.#connecting;
+    } catch (cause) {
+      this.#connecting = undefined;
+      this.#ears.remove(channel, onWake);
+      throw toFault(cause);
+    }
+    // Where this fails the connection is lost, and the next one listens to every channel.
+    if (isFirst) await this.#client?.query(`LISTEN ${pg.escapeIdentifier(channel)}`).catch(() => undefined);
     return async () => {
       if (!this.#ears.remove(channel, onWake)) return;
-      const current = await this.#client?.catch(() => undefined);
-      await current?.query(`UNLISTEN ${pg.escapeIdentifier(channel)}`).catch(() => undefined);
+      await this.#client?.query(`UNLISTEN ${pg.escapeIdentifier(channel)}`).catch(() => undefined);
     };
   }
 
@@ -44,11 +53,11 @@ export class ServerBell {
     this.#isClosed = true;
     clearTimeout(this.#retry);
     clearInterval(this.#heartbeat);
-    const client = await this.#client?.catch(() => undefined);
-    await client?.end();
+    await this.#connecting?.catch(() => undefined);
+    await this.#client?.end();
   }
 
-  async #connect(): Promise<pg.Client> {
+  async #connect(): Promise<void> {
     const client = new pg.Client({
       connectionString: this.#connectionString,
       application_name: 'promptwell-bell',
@@ -58,18 +67,24 @@ export class ServerBell {
     });
     // 'end' follows every 'error', and is where the loss is dealt with.
     client.on('error', (cause) => this.#log.warn({ err: cause }, 'the listening connection failed'));
-    await client.connect();
     client.on('notification', ({ channel, payload }) => this.#ears.wake(channel, payload ?? ''));
-    for (const channel of this.#ears.channels) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+    try {
+      await client.connect();
+      if (this.#isClosed) throw new Error('the bell was closed');
+      for (const channel of this.#ears.channels) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+    } catch (cause) {
+      await client.end().catch(() => undefined);
+      throw cause;
+    }
+    this.#client = client;
     client.once('end', () => this.#reconnect(0));
     this.#watch(client);
-    return client;
   }
 
   #watch(client: pg.Client): void {
     clearInterval(this.#heartbeat);
     this.#heartbeat = setInterval(() => {
-      client.query('SELECT 1').catch(() => client.end());
+      client.query('SELECT 1').catch(() => client.end().catch(() => undefined));
     }, heartbeatMs).unref();
   }
 
@@ -77,9 +92,7 @@ export class ServerBell {
     if (this.#isClosed) return;
     const waitMs = reconnectWaitsMs[Math.min(attempt, reconnectWaitsMs.length - 1)];
     this.#retry = setTimeout(() => {
-      const client = this.#connect();
-      this.#client = client;
-      client.then(
+      this.#connect().then(
         () => this.#ears.wakeAll(),
         () => this.#reconnect(attempt + 1),
       );

@@ -10,7 +10,10 @@ export const textKey = (scope: string, text: string): string =>
   `${scope}:${createHash('sha256').update(text).digest('base64url')}`;
 
 /** The same vector in a buffer of its own. */
-export const copyOf = ({ vector, isTruncated }: EmbeddedText): EmbeddedText => ({ vector: vector.slice(), isTruncated });
+export const copyOf = ({ vector, isTruncated }: EmbeddedText): EmbeddedText => ({
+  vector: vector.slice(),
+  isTruncated,
+});
 
 /**
  * The vectors of the texts embedded last, by `textKey`; the least recently used leave first.

@@ -16,7 +16,7 @@ export class ModelMissingError extends Error {
 }
 
 /** The model that serves, and why, in a sentence for the start-up log. */
-export interface EmbedderChoice {
+interface EmbedderChoice {
   model: ModelChoice;
   reason: string;
 }

@@ -38,11 +38,15 @@ export interface Embedder {
   /**
    * The vectors of `texts`, in their order.
    *
-   * Faults: `overloaded` if the lane is full, `cancelled` if `signal` fired, `overloaded` while closing.
+   * Faults: `overloaded` if the lane is full, no thread can start, or while closing (`reason` tells which), `cancelled`
+   * if `signal` fired, `unprocessable` if one of the texts fails or kills its thread twice.
    */
   embed(texts: readonly string[], options: EmbedOptions): Promise<EmbeddedText[]>;
   state(): EmbedderState;
-  /** Finishes what runs and stops the threads; never kills one inside the model. */
+  /**
+   * Finishes what runs and what waits interactively, gives waiting background texts back as `overloaded`, and stops the
+   * threads; never kills one inside the model.
+   */
   close(): Promise<void>;
 }
 
@@ -50,6 +54,8 @@ export interface Embedder {
 export interface EmbeddingObserver {
   /** A batch ran: how many texts, how long in ms, on which lane. */
   onBatch(batch: { texts: number; durationMs: number; lane: EmbeddingLane }): void;
+  /** A text was looked up in the cache. */
   onCache(result: 'hit' | 'miss'): void;
+  /** A thread died, or did not start, and another takes its place. */
   onThreadReplaced(): void;
 }

@@ -3,7 +3,7 @@ import type { EmbeddedText } from './embedder.js';
 import type { FromThread, ModelChoice, ToThread } from './protocol.js';
 
 /** What a thread is started with. */
-export interface EmbeddingThreadDeps {
+interface EmbeddingThreadDeps {
   /** The compiled entry file. */
   url: URL;
   model: ModelChoice;

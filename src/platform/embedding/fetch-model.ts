@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { flawOf, type ModelFile, modelFiles, modelFolder, modelName } from './model-files.js';
 
 /** Why a file could not be had. */
-export type ModelFetchReason = 'unreachable' | 'refused' | 'stalled' | 'cut' | 'wrongFile' | 'cancelled';
+type ModelFetchReason = 'unreachable' | 'refused' | 'stalled' | 'cut' | 'wrongFile' | 'cancelled';
 
 /** A file of the model could not be fetched; the message names file, address and cause. */
 export class ModelFetchError extends Error {
@@ -151,7 +151,8 @@ class FileFetch {
 
   async #append(part: FileHandle, response: Response, silence: Silence): Promise<void> {
     let { size } = await part.stat();
-    for await (const chunk of response.body ?? []) {
+    const body = response.body as AsyncIterable<Uint8Array> | null;
+    for await (const chunk of body ?? []) {
       silence.heard();
       await part.write(chunk);
       size += chunk.byteLength;

@@ -20,7 +20,7 @@ export interface EmbedderDeps {
   model: ModelChoice;
   /** Threads that embed, each with the model in memory. */
   threads: number;
-  /** Texts that may wait in each lane. */
+  /** Texts that may wait in each lane; a call with more new texts than that never gets in. */
   queueLimit: number;
   clock: Clock;
   observer: EmbeddingObserver;
@@ -48,7 +48,10 @@ export function createEmbedder(deps: EmbedderDeps): Embedder {
   return new EmbeddingPool(deps);
 }
 
-type MadeText = [key: string, embedded: EmbeddedText];
+interface MadeText {
+  key: string;
+  embedded: EmbeddedText;
+}
 
 /** A loaded thread with what it is doing. */
 interface Seat {
@@ -84,18 +87,17 @@ class EmbeddingPool implements Embedder {
   async embed(texts: readonly string[], { lane, scope, signal }: EmbedOptions): Promise<EmbeddedText[]> {
     if (signal?.aborted === true) throw cancelled();
     if (this.#closing !== undefined) throw closing();
-    const keys = texts.map((text) => textKey(scope, text));
+    const asked = texts.map((text) => ({ text, key: textKey(scope, text) }));
     const vectors = new Map<string, EmbeddedText>();
     const missing = new Map<string, string>();
-    for (const [index, text] of texts.entries()) {
-      const key = keys[index] ?? '';
+    for (const { text, key } of asked) {
       const known = this.#cache.get(key);
       this.#deps.observer.onCache(known === undefined ? 'miss' : 'hit');
       if (known === undefined) missing.set(key, text);
       else vectors.set(key, known);
     }
-    for (const [key, made] of await this.#make(missing, lane, signal)) vectors.set(key, made);
-    return keys.map((key) => copyOf(vectors.get(key) ?? neverMade()));
+    for (const { key, embedded } of await this.#make(missing, lane, signal)) vectors.set(key, embedded);
+    return asked.map(({ key }) => copyOf(vectors.get(key) ?? neverMade()));
   }
 
   state(): EmbedderState {
@@ -114,7 +116,7 @@ class EmbeddingPool implements Embedder {
     if (this.#startFailure !== undefined && this.#seats.size === 0) throw cannotStart(this.#startFailure);
     const jobs = this.#room.admit(texts, lane);
     if (jobs === null) throw full(this.#retryAfterMs(lane));
-    const waits = jobs.map((job) => this.#room.wait(job));
+    const waits = jobs.map((job) => ({ key: job.key, ...this.#room.wait(job) }));
     const leave = (): void => {
       for (const wait of waits) wait.leave(cancelled());
       this.#dispatch();
@@ -122,8 +124,7 @@ class EmbeddingPool implements Embedder {
     signal?.addEventListener('abort', leave, { once: true });
     this.#dispatch();
     try {
-      const made = await Promise.all(waits.map(({ embedded }) => embedded));
-      return made.map((one, index) => [jobs[index]?.key ?? '', one]);
+      return await Promise.all(waits.map(async ({ key, embedded }) => ({ key, embedded: await embedded })));
     } finally {
       signal?.removeEventListener('abort', leave);
     }
@@ -254,7 +255,12 @@ const full = (retryAfterMs: number): Fault =>
   new Fault('overloaded', 'Too many texts wait to be embedded.', { reason: 'queueFull', retryAfterMs });
 
 const cannotStart = (cause: Error): Fault =>
-  new Fault('overloaded', 'The embedder does not start.', { reason: 'noThread', retryAfterMs: longestRestartMs }, cause);
+  new Fault(
+    'overloaded',
+    'The embedder does not start.',
+    { reason: 'noThread', retryAfterMs: longestRestartMs },
+    cause,
+  );
 
 const unembeddable = (cause: unknown): Fault =>
   new Fault('unprocessable', 'The text cannot be embedded.', { reason: 'embedding' }, cause);

@@ -1,5 +1,5 @@
 /** The model's answer to a run: for each window and token one row of `dimensions` numbers. */
-export interface TokenVectors {
+interface TokenVectors {
   data: Float32Array;
   /** Tokens of each window, padding included. */
   paddedLength: number;
@@ -11,7 +11,11 @@ export interface TokenVectors {
  *
  * Source: mean pooling as the model was trained (sentence-transformers/all-MiniLM-L6-v2, "Usage").
  */
-export function meanOfTokens({ data, paddedLength, dimensions }: TokenVectors, row: number, tokens: number): Float32Array {
+export function meanOfTokens(
+  { data, paddedLength, dimensions }: TokenVectors,
+  row: number,
+  tokens: number,
+): Float32Array {
   const mean = new Float32Array(dimensions);
   for (let token = 0; token < tokens; token += 1) {
     const start = (row * paddedLength + token) * dimensions;

@@ -54,10 +54,10 @@ async function answer(model: EmbeddingModel, { id, texts }: EmbedMessage, giveWa
 function pack(id: number, model: EmbeddingModel, embedded: readonly EmbeddedText[]): EmbeddedMessage {
   const { dimensions } = model.space;
   const vectors = new Float32Array(embedded.length * dimensions);
-  embedded.forEach(({ vector }, index) => {
-    if (vector.length !== dimensions || !isUnit(vector)) throw new Error('The model made a vector that is not of length 1.');
+  for (const [index, { vector }] of embedded.entries()) {
+    if (vector.length !== dimensions || !isUnit(vector)) throw new Error('The model made a vector not of length 1.');
     vectors.set(vector, index * dimensions);
-  });
+  }
   return { type: 'embedded', id, vectors, isTruncated: embedded.map(({ isTruncated }) => isTruncated) };
 }
 

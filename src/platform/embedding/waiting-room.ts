@@ -38,7 +38,7 @@ export interface Job {
 }
 
 /** One caller's wait for one job. */
-export interface Wait {
+interface Wait {
   embedded: Promise<EmbeddedText>;
   /** Ends the wait with `cause`; a waiting text that nobody else wants leaves its line. */
   leave(cause: unknown): void;
@@ -55,7 +55,11 @@ const lineOf = (lane: EmbeddingLane, text: string): Line =>
 export class WaitingRoom {
   readonly #limit: number;
   readonly #jobs = new Map<string, Job>();
-  readonly #lines: Record<Line, Set<Job>> = { interactive: new Set(), interactiveLong: new Set(), background: new Set() };
+  readonly #lines: Record<Line, Set<Job>> = {
+    interactive: new Set(),
+    interactiveLong: new Set(),
+    background: new Set(),
+  };
   readonly #suspects = new Set<Job>();
 
   constructor(limit: number) {
@@ -103,7 +107,9 @@ export class WaitingRoom {
   /** The most urgent text to be tried alone, as a batch of one; empty when there is none. */
   takeSuspect(): Job[] {
     const suspects = [...this.#suspects];
-    const job = lines.map((line) => suspects.find((suspect) => suspect.line === line)).find((found) => found !== undefined);
+    const job = lines
+      .map((line) => suspects.find((suspect) => suspect.line === line))
+      .find((found) => found !== undefined);
     if (job === undefined) return [];
     this.#leaveLine(job);
     return [job];
@@ -131,7 +137,7 @@ export class WaitingRoom {
 
   /** Ends everything that waits, or only what waits in the background; what runs is left alone. */
   rejectWaiting(cause: unknown, which: 'all' | 'background'): void {
-    for (const job of [...this.#jobs.values()]) {
+    for (const job of this.#jobs.values()) {
       if (job.isWaiting && (which === 'all' || job.line === which)) this.reject(job, cause);
     }
   }

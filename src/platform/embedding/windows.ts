@@ -40,14 +40,26 @@ export function cutWindows(ids: readonly number[]): { windows: number[][]; isTru
  */
 const runTokens = 256;
 
-/** The windows in runs of similar length, shortest first, so that padding is small and no run exceeds 256 padded tokens. */
+/**
+ * What starting a run costs, in tokens of work: padding beyond that is dearer than one run more.
+ *
+ * Source: as above; measured on a batch of a 5- and a 110-token text: 7.8 ms in two runs, 11.7 ms padded into one.
+ */
+const runCostTokens = 16;
+
+/** The windows in runs of similar length, shortest first: little padding, and at most 256 padded tokens a run. */
 export function planRuns(windows: readonly TokenWindow[]): TokenWindow[][] {
   const sorted = windows.toSorted((one, other) => one.ids.length - other.ids.length);
   const runs: TokenWindow[][] = [];
   for (const window of sorted) {
     const run = runs.at(-1);
-    if (run !== undefined && (run.length + 1) * window.ids.length <= runTokens) run.push(window);
+    if (run !== undefined && fits(run, window.ids.length)) run.push(window);
     else runs.push([window]);
   }
   return runs;
+}
+
+function fits(run: readonly TokenWindow[], length: number): boolean {
+  const longest = run.at(-1)?.ids.length ?? 0;
+  return (run.length + 1) * length <= runTokens && run.length * (length - longest) <= runCostTokens;
 }

@@ -46,7 +46,9 @@ export class AccountStore {
   /** Adds a project with its owner. */
   async insertProject(project: NewProject, ownerId: string): Promise<void> {
     const { createdAt } = project;
-    await this.#tx.project.create({ data: { ...project, memberships: { create: { userId: ownerId, role: 'owner', createdAt } } } });
+    await this.#tx.project.create({
+      data: { ...project, memberships: { create: { userId: ownerId, role: 'owner', createdAt } } },
+    });
   }
 
   /** How many projects the user is in. */
@@ -73,7 +75,10 @@ export class AccountStore {
     const projects = await this.#tx.project.findMany({
       where: {
         isPersonal: false,
-        AND: [{ memberships: { some: { userId, role: owner } } }, { memberships: { none: { userId: { not: userId }, role: owner } } }],
+        AND: [
+          { memberships: { some: { userId, role: owner } } },
+          { memberships: { none: { userId: { not: userId }, role: owner } } },
+        ],
       },
       select: { name: true },
       orderBy: { id: 'asc' },
@@ -88,7 +93,9 @@ export class AccountStore {
       select: { id: true },
     });
     const ids = personal.map(({ id }) => id);
-    await this.#tx.spend.deleteMany({ where: { scope: { in: [`user:${userId}`, ...ids.map((id) => `project:${id}`)] } } });
+    await this.#tx.spend.deleteMany({
+      where: { scope: { in: [`user:${userId}`, ...ids.map((id) => `project:${id}`)] } },
+    });
     await this.#tx.project.deleteMany({ where: { id: { in: ids } } });
     await this.#tx.user.delete({ where: { id: userId } });
   }

@@ -102,5 +102,7 @@ function negatedVerb(word: string, ending: string): string | undefined {
   }
   if (/^can(?:no)?t$/.test(word)) return 'can';
   if (word === 'wont') return 'will';
-  return /^(?:do|does|did|is|are|was|were|have|has|had|would|could|should)nt$/.test(word) ? word.slice(0, -2) : undefined;
+  return /^(?:do|does|did|is|are|was|were|have|has|had|would|could|should)nt$/.test(word)
+    ? word.slice(0, -2)
+    : undefined;
 }

@@ -36,7 +36,11 @@ async function run(signal: AbortSignal): Promise<number> {
     return 0;
   } catch (cause) {
     screen.clear();
-    screen.say('', `${red('✘')} The demo could not go on: ${cause instanceof Error ? cause.message : String(cause)}`, '');
+    screen.say(
+      '',
+      `${red('✘')} The demo could not go on: ${cause instanceof Error ? cause.message : String(cause)}`,
+      '',
+    );
     return 1;
   } finally {
     await service?.stop();
@@ -56,7 +60,11 @@ async function start(folder: string, signal: AbortSignal): Promise<ServiceProces
   const begunMs = performance.now();
   try {
     const service = await startService(
-      { node: process.execPath, program: fileURLToPath(new URL('./main.js', import.meta.url)), env: environment(folder) },
+      {
+        node: process.execPath,
+        program: fileURLToPath(new URL('./main.js', import.meta.url)),
+        env: environment(folder),
+      },
       signal,
     );
     progress.done(`Listening at ${service.url} after ${seconds(performance.now() - begunMs)}, embedded Postgres`);
@@ -68,12 +76,13 @@ async function start(folder: string, signal: AbortSignal): Promise<ServiceProces
 
 /** None of the caller's own settings: a DATABASE_URL or a provider's key must not be the demo's. */
 function environment(folder: string): Record<string, string> {
-  const kept = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SYSTEMROOT', 'EMBEDDER'].flatMap((name) => {
+  const kept: Record<string, string> = {};
+  for (const name of ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SYSTEMROOT', 'EMBEDDER']) {
     const value = process.env[name];
-    return value === undefined ? [] : [[name, value]];
-  });
+    if (value !== undefined) kept[name] = value;
+  }
   return {
-    ...Object.fromEntries(kept),
+    ...kept,
     PORT: '0',
     METRICS_PORT: '0',
     DATA_DIR: folder,
@@ -105,10 +114,14 @@ async function tell(stage: Stage): Promise<void> {
   showFindings(screen, findings);
   screen.say(
     '',
-    `${green('✔')} The first hit has the right theme for ${bold(`${first} of ${asked}`)} questions, one of the first three for ${firstThree}`,
+    `The first hit has the right theme for ${bold(`${first} of ${asked}`)} questions, one of the first three for ${firstThree}`,
   );
+  if (embedding.space.startsWith('lexical'))
+    screen.say(dim('The lexical embedder knows words, not sentences; `npm run model:fetch` brings a neural one.'));
   const foreign = (await askAll(bob)).reduce((sum, { hits }) => sum + hits.length, 0);
-  screen.say(`${foreign === 0 ? green('✔') : '✘'} Bob asks the same ${asked} questions and finds ${bold(String(foreign))} of Ada's prompts`);
+  screen.say(
+    `${foreign === 0 ? green('✔') : '✘'} Bob asks the same ${asked} questions and finds ${bold(String(foreign))} of Ada's prompts`,
+  );
 
   await hearAll(stage, live, 2 * count);
   live.stop();

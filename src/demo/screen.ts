@@ -54,7 +54,9 @@ export class Screen {
     let frame = 0;
     const draw = (): void => {
       frame += 1;
-      write(`\r\u{1b}[2K${indent}${this.colors.cyan(frames[frame % frames.length] ?? '')} ${label} ${this.colors.dim(text)}`);
+      write(
+        `\r\u{1b}[2K${indent}${this.colors.cyan(frames[frame % frames.length] ?? '')} ${label} ${this.colors.dim(text)}`,
+      );
     };
     const timer = isTerminal ? setInterval(draw, frameMs) : undefined;
     const stop = (): void => {
@@ -112,7 +114,12 @@ export class Screen {
       style: { head: [], border: [], 'padding-left': 0, 'padding-right': 1 },
     });
     table.push(...rows);
-    this.say(...table.toString().split('\n').map((line) => line.trimEnd()));
+    this.say(
+      ...table
+        .toString()
+        .split('\n')
+        .map((line) => line.trimEnd()),
+    );
   }
 }
 

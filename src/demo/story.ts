@@ -110,7 +110,11 @@ export interface Finding {
 export async function askAll({ client }: Person): Promise<Finding[]> {
   const questions = themes.flatMap(({ name, queries }) => queries.map((query) => ({ theme: name, query })));
   const answers = await Promise.all(questions.map(({ query }) => client.prompts.similar.query({ query, limit: 3 })));
-  return questions.map((question, index) => ({ ...question, hits: answers[index]?.hits ?? [], space: answers[index]?.space ?? '' }));
+  return questions.map((question, index) => ({
+    ...question,
+    hits: answers[index]?.hits ?? [],
+    space: answers[index]?.space ?? '',
+  }));
 }
 
 /** Resolves when `count` events have been heard. Faults: an error that says how many came. */

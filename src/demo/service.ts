@@ -51,6 +51,7 @@ export async function startService(options: ServiceProcessOptions, signal: Abort
     return { url, stop, kill: () => void child.kill('SIGKILL') };
   } catch (cause) {
     await stop();
+    signal.throwIfAborted();
     throw limit.aborted ? new Error(`The service was not ready within ${startLimitMs / 1_000} s.`) : cause;
   }
 }
@@ -75,7 +76,7 @@ async function ready(child: ChildProcessByStdio<null, Readable, Readable>, signa
     });
   });
   const failed = once(child, 'close', { signal }).then(([code]) => {
-    throw new Error(`The service ended before it was ready (code ${String(code)}). ${lastWords.trim()}`);
+    throw new Error(`The service ended before it was ready (code ${String(code)}). ${lastWords.trim().replaceAll(/\s+/g, ' ')}`);
   });
   return Promise.race([url, failed]);
 }

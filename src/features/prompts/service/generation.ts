@@ -159,11 +159,7 @@ export class Generation {
   }
 
   async #storePatiently(answer: ModelAnswer, vector: EmbeddedText | null): Promise<PromptView> {
-    const response = responseOf(
-      answer,
-      { id: this.#deps.ids.uuid(), promptId: this.#job.promptId },
-      this.#job.chosen,
-    );
+    const response = responseOf(answer, { id: this.#deps.ids.uuid(), promptId: this.#job.promptId }, this.#job.chosen);
     for (const delayMs of storeRetriesMs) {
       try {
         return await this.#store(answer, response, vector);

@@ -185,10 +185,9 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('door', deadlinesMs.door, () => door.close());
   lifecycle.onClose('generations', config.shutdownMs, () => generations.drain(Math.max(0, config.shutdownMs - 4_000)));
-  lifecycle.onClose('feed', deadlinesMs.small, () => feed.close());
   lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
 
-  leases.start();
+  await leases.start();
   indexing.wake();
   const [url, metricsUrl] = await Promise.all([door.listen(), metricsServer.listen()]);
   return {

@@ -105,7 +105,8 @@ const keyedStreams: TRPCLink<AppRouter> = () => {
 };
 
 function keyed({ input }: Operation): object {
-  return { idempotencyKey: globalThis.crypto.randomUUID(), ...(input as object) };
+  const given = input as { idempotencyKey?: string };
+  return { ...given, idempotencyKey: given.idempotencyKey ?? globalThis.crypto.randomUUID() };
 }
 
 type TokenSource = () => Promise<string | null>;

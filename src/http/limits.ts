@@ -9,6 +9,8 @@ export const limits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   keepAliveTimeoutMs: 5_000,
+  /** What is left of requests this long after closing began is cut. */
+  closeGraceMs: 1_000,
   socketFragments: 1_024,
   /** A socket without a valid credential is closed after this. */
   socketAuthenticationMs: 5_000,

@@ -76,7 +76,10 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
     async close() {
       const closed = server.close();
       sockets.closeAll();
+      // Event streams never end by themselves; a cut one is resumed elsewhere, an ended one is not.
+      const cut = setTimeout(() => server.server.closeAllConnections(), limits.closeGraceMs);
       await closed;
+      clearTimeout(cut);
     },
   };
 }

@@ -153,16 +153,21 @@ describe('accounts', () => {
     const heir = await room.person();
     const principal = await room.authenticator.authenticate(owner.tokens.accessToken);
     const project = await room.projects.create(principal, 'Shared');
+    const alone = await room.projects.create(principal, 'Nobody else is here');
+    const join = `INSERT INTO membership (project_id, user_id, role) VALUES ($1, $2, 'member')`;
+    await db.read(join, [project.id, heir.user.id]);
     await expect(room.accounts.deleteAccount(principal, goodPassword, home)).rejects.toMatchObject({
       kind: 'precondition',
+      message: expect.stringContaining('Shared') as string,
       details: { state: 'onlyOwner' },
     });
-    await db.read(`INSERT INTO membership (project_id, user_id, role) VALUES ($1, $2, 'owner')`, [
+    await db.read(`UPDATE membership SET role = 'owner' WHERE project_id = $1 AND user_id = $2`, [
       project.id,
       heir.user.id,
     ]);
     await room.accounts.deleteAccount(principal, goodPassword, home);
     expect(await db.read('SELECT 1 FROM project WHERE id = $1', [project.id])).toHaveLength(1);
+    expect(await db.read('SELECT 1 FROM project WHERE id = $1', [alone.id])).toEqual([]);
   });
 
   it('a new project is known to the very next call, and lists stand with the personal one first', async () => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Fault } from '../../src/kernel/fault.js';
 import { openDatabase } from '../../src/platform/db/client.js';
@@ -165,6 +166,7 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
     await one.next('');
     await test.db.read("SELECT pg_notify('feed', 'again')", []);
     await one.next('again');
+    expect(one.heard.slice(0, 1)).toEqual(['']);
   });
 
   it('checks that it answers and is migrated, and says overloaded when it is closed', async () => {
@@ -208,6 +210,29 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
     },
   );
 
+  it('prepares a named statement anew after its connection was lost', async () => {
+    const query = { name: 'one', text: 'SELECT 1 AS one' };
+    await test.db.pool.query(query);
+    await test.db.read('SELEC 1', []).catch(() => undefined);
+    expect((await test.db.pool.query(query)).rows).toEqual([{ one: 1 }]);
+  });
+
+  it.runIf(engineUnderTest === 'server')(
+    'ends every call in time while the server is frozen, and recovers',
+    async () => {
+      await using proxy = await startProxy(new URL(test.config.url ?? ''));
+      const config = { ...test.config, url: proxy.url, directUrl: proxy.url, statementTimeoutMs: 100 };
+      const db = await openDatabase({ ...testDeps, config });
+      await db.check();
+      proxy.freeze();
+      const [read, check] = await Promise.all([faultOf(db.read('SELECT 1', [])), faultOf(db.check())]);
+      expect([read.kind, check.kind]).toEqual(['timeout', 'overloaded']);
+      proxy.thaw();
+      await db.check();
+      await db.close();
+    },
+  );
+
   it.runIf(engineUnderTest === 'server')('ends a statement that takes too long with timeout', async () => {
     const hasty = await openDatabase({ ...testDeps, config: { ...test.config, statementTimeoutMs: 100 } });
     expect((await faultOf(hasty.read('SELECT pg_sleep(5)', []))).kind).toBe('timeout');
@@ -225,4 +250,41 @@ async function vectorStore(db: Database): Promise<(literal: string) => Promise<o
   const sql =
     'INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector) VALUES ($1, $2, $3, $4, $5::vector)';
   return (literal) => db.read(sql, [projectId, promptId, spaceId, 'h', literal]);
+}
+
+interface Proxy extends AsyncDisposable {
+  url: string;
+  freeze(): void;
+  thaw(): void;
+}
+
+/** A TCP proxy before a server that can stop passing bytes on, as a frozen server would. */
+async function startProxy(target: URL): Promise<Proxy> {
+  const pairs: [Socket, Socket][] = [];
+  let isFrozen = false;
+  const link = ([client, upstream]: [Socket, Socket]): unknown => client.pipe(upstream).pipe(client);
+  const server = createServer((client) => {
+    const pair: [Socket, Socket] = [client, connect(Number(target.port), target.hostname)];
+    for (const socket of pair) socket.on('error', () => undefined);
+    pairs.push(pair);
+    if (!isFrozen) link(pair);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = new URL(target);
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    freeze: () => {
+      isFrozen = true;
+      for (const socket of pairs.flat()) socket.unpipe();
+    },
+    thaw: () => {
+      isFrozen = false;
+      for (const pair of pairs) link(pair);
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of pairs.flat()) socket.destroy();
+      server.close();
+    },
+  };
 }

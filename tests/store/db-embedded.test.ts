@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Config } from '../../src/config.js';
 import { openDatabase } from '../../src/platform/db/client.js';
@@ -130,8 +130,9 @@ describe('the data folder', () => {
     await mkdir(join(folder.path, 'pg'));
     await writeFile(join(folder.path, 'pg', 'PG_VERSION'), '18');
     await writeFile(join(folder.path, 'pg.unfinished'), '');
-    await chmod(folder.path, 0o700);
-    await (await open(embeddedConfig(folder.path))).close();
+    const db = await open(embeddedConfig(folder.path));
+    expect(await spaces(db)).toEqual([]);
+    await db.close();
   });
 });
 
@@ -226,6 +227,20 @@ describe('a database folder that does not open', () => {
     await restore(config);
     const db = await open(config);
     expect(await spaces(db)).toEqual(['precious']);
+    await db.close();
+  });
+});
+
+describe('a restore cut short between its two renames', () => {
+  it('never lets the next start begin with an empty database', async () => {
+    await using folder = await createTestFolder();
+    const config = embeddedConfig(folder.path);
+    await (await open(config)).close();
+    await rename(join(folder.path, 'pg'), join(folder.path, 'pg.replaced-20260101T000000000Z'));
+    await expect(open(config)).rejects.toThrow(/set aside \(pg\.replaced-.*promptwell restore/s);
+    await restore(config);
+    const db = await open(config);
+    await db.check();
     await db.close();
   });
 });

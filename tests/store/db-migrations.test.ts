@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { openDatabase } from '../../src/platform/db/client.js';
 import type { Database } from '../../src/platform/db/database.js';
-import { ownMigrationsDir } from '../../src/platform/db/migrate.js';
+import { ownMigrationsDir, readMigrations } from '../../src/platform/db/migrate.js';
 import { requireVectorVersion } from '../../src/platform/db/server.js';
 import {
   createServerDatabase,
@@ -130,6 +130,8 @@ describe.runIf(engineUnderTest === 'server')('the start on a server', () => {
     const config = serverConfig(database.url);
     const all = await Promise.all([1, 2, 3].map(() => openDatabase({ ...testDeps, config })));
     await Promise.all(all.map((db) => db.check()));
+    const applied = (await all[0]?.read<{ name: string }>(appliedSql, []))?.map(({ name }) => name);
+    expect(applied).toEqual((await readMigrations(ownMigrationsDir)).map(({ name }) => name));
     await Promise.all(all.map((db) => db.close()));
   });
 });

@@ -126,7 +126,7 @@ function openPrisma(engine: Engine): PrismaClient {
     query: {
       async $allOperations({ args, query }) {
         try {
-          return await query(args);
+          return (await query(args)) as unknown;
         } catch (error) {
           throw toFault(error);
         }

@@ -92,14 +92,16 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     ...connectionTo(thread),
     max: 1,
     idleTimeoutMillis: 0,
-    onConnect: (client) => bell.attach(client),
+    // pg awaits what this gives (its types do not say so): nobody has the client before it listens.
+    onConnect: (client): unknown => bell.attach(client),
     connectionTimeoutMillis: sessionTimeoutMs,
     query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
   });
   const upkeep = await startUpkeep(deps, pool);
   let isClosing = false;
-  void thread.ended.then(() => {
-    if (!isClosing) log.error({}, 'the thread of the embedded database has ended by itself; start the service again');
+  void thread.ended.then((cause) => {
+    if (isClosing) return;
+    log.error({ err: cause }, 'the thread of the embedded database has ended by itself; start the service again');
   });
   return {
     kind: 'embedded',

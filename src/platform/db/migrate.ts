@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import type { Ids } from '../../kernel/ids.js';
-import { DatabaseStartError } from './start-error.js';
+import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** One folder of `prisma/migrations`. */
 export interface Migration {
@@ -86,7 +86,7 @@ export function pendingMigrations(migrations: readonly Migration[], rows: readon
 export async function underMigrationLock<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
   await client.query(`SET lock_timeout = ${lockTimeoutMs}`);
   await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]).catch((cause: unknown) => {
-    throw new DatabaseStartError(`Another process has been migrating the database for long: ${String(cause)}`, {
+    throw new DatabaseStartError(`Another process has been migrating the database for long: ${messageOf(cause)}`, {
       cause,
     });
   });
@@ -123,6 +123,8 @@ async function apply(client: pg.ClientBase, migration: Migration, ids: Ids): Pro
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK');
-    throw new DatabaseStartError(`Migration ${migration.name} failed and was rolled back: ${String(cause)}`, { cause });
+    throw new DatabaseStartError(`Migration ${migration.name} failed and was rolled back: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }

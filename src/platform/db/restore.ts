@@ -7,7 +7,7 @@ import { type Backup, fileStamp, readBackups } from './backups.js';
 import { type DataFolder, dataFolder, finishCluster, hasCluster, securePrivateFolder, setAside } from './folder.js';
 import { lockFolder } from './lock.js';
 import { ownThreadUrl, startThread } from './pglite.js';
-import { DatabaseStartError } from './start-error.js';
+import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** What restoring needs. */
 export interface RestoreDeps {
@@ -82,7 +82,7 @@ async function firstGood(
       await unpack(path, draftOf(folder), threadUrl);
       return { path, rejected };
     } catch (cause) {
-      rejected.push({ backup: path, reason: cause instanceof Error ? cause.message : String(cause) });
+      rejected.push({ backup: path, reason: messageOf(cause) });
     }
   }
   await rm(draftOf(folder), { recursive: true, force: true });

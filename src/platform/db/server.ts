@@ -4,7 +4,7 @@ import type { Ids } from '../../kernel/ids.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import { ServerBell } from './server-bell.js';
-import { DatabaseStartError } from './start-error.js';
+import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** The oldest PostgreSQL that the migrations are written for. */
 const minServerVersion = { number: 150_000, text: '15' };
@@ -34,10 +34,13 @@ export async function openServer({ config, ids, log, migrations }: ServerDeps): 
   const direct = new pg.Client({ connectionString: config.directUrl, connectionTimeoutMillis: 10_000 });
   // A lost connection also rejects the query that is on; without a listener it would end the process.
   direct.on('error', () => undefined);
-  await direct.connect().catch((cause: Error) => {
-    throw new DatabaseStartError(`The database at ${direct.host}:${direct.port} cannot be reached: ${cause.message}`, {
-      cause,
-    });
+  await direct.connect().catch((cause: unknown) => {
+    throw new DatabaseStartError(
+      `The database at ${direct.host}:${direct.port} cannot be reached: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
   });
   try {
     await requireServerVersion(direct);
@@ -89,9 +92,9 @@ async function requireServerVersion(client: pg.Client): Promise<void> {
 }
 
 async function requireExtension(client: pg.Client): Promise<void> {
-  await client.query('CREATE EXTENSION IF NOT EXISTS vector').catch((cause: Error) => {
+  await client.query('CREATE EXTENSION IF NOT EXISTS vector').catch((cause: unknown) => {
     throw new DatabaseStartError(
-      `The extension pgvector ${minVectorVersion.text} or newer is needed and could not be created (${cause.message}). Install it on the server, then run in this database as a superuser: CREATE EXTENSION vector`,
+      `The extension pgvector ${minVectorVersion.text} or newer is needed and could not be created (${messageOf(cause)}). Install it on the server, then run in this database as a superuser: CREATE EXTENSION vector`,
       { cause },
     );
   });

@@ -69,14 +69,14 @@ export class AccountStore {
     await this.#tx.user.update({ where: { id: userId }, data: { disabledAt, sessionVersion: { increment: 1 } } });
   }
 
-  /** The names of shared projects that would be left without an owner. */
+  /** The names of projects whose other members would be left without an owner. */
   async projectsOnlyOwnedBy(userId: string): Promise<string[]> {
     const owner: Role = 'owner';
     const projects = await this.#tx.project.findMany({
       where: {
-        isPersonal: false,
         AND: [
           { memberships: { some: { userId, role: owner } } },
+          { memberships: { some: { userId: { not: userId } } } },
           { memberships: { none: { userId: { not: userId }, role: owner } } },
         ],
       },
@@ -86,13 +86,13 @@ export class AccountStore {
     return projects.map(({ name }) => name);
   }
 
-  /** Deletes the account with its personal project and everything in it. */
+  /** Deletes the account with the projects that nobody else is in and everything in them. */
   async deleteUser(userId: string): Promise<void> {
-    const personal = await this.#tx.project.findMany({
-      where: { isPersonal: true, memberships: { some: { userId, role: 'owner' } } },
+    const own = await this.#tx.project.findMany({
+      where: { memberships: { some: { userId }, every: { userId } } },
       select: { id: true },
     });
-    const ids = personal.map(({ id }) => id);
+    const ids = own.map(({ id }) => id);
     await this.#tx.spend.deleteMany({
       where: { scope: { in: [`user:${userId}`, ...ids.map((id) => `project:${id}`)] } },
     });

@@ -74,10 +74,10 @@ describe('credentials', () => {
     room.clock.turnMs(60_000);
     await expect(room.authenticator.authenticate(brief.key)).rejects.toMatchObject({ kind: 'unauthenticated' });
     await room.authenticator.authenticate(lasting.key);
-    await room.accounts.setDisabled(person.username, true);
+    await room.operators.setDisabled(person.username, true);
     room.authenticator.forget();
     await expect(room.authenticator.authenticate(lasting.key)).rejects.toMatchObject({ kind: 'unauthenticated' });
-    await room.accounts.setDisabled(person.username, false);
+    await room.operators.setDisabled(person.username, false);
     await room.authenticator.authenticate(lasting.key);
     await room.accounts.deleteAccount(access.principal, goodPassword, '192.0.2.1');
     room.authenticator.forget();

@@ -126,7 +126,7 @@ describe('sessions', () => {
           const { username, tokens } = await room.person();
           const principal = await neighbour.authenticator.authenticate(tokens.accessToken);
           const ended = new Promise<void>((resolve) => neighbour.authenticator.watch(principal, resolve));
-          if (end === 'disable') await room.accounts.setDisabled(username, true);
+          if (end === 'disable') await room.operators.setDisabled(username, true);
           else
             await room.accounts.changePassword(
               principal,

@@ -62,15 +62,15 @@ describe('accounts', () => {
 
   it('a disabled account is shut out with its sessions, and let in again', async () => {
     const { username, tokens } = await room.person();
-    await room.accounts.setDisabled(username.toUpperCase(), true);
+    await room.operators.setDisabled(username.toUpperCase(), true);
     await expect(room.signIn.login({ username, password: goodPassword }, home)).rejects.toMatchObject({
       details: { reason: 'disabled' },
     });
     await expect(room.sessions.refresh(tokens.refreshToken)).rejects.toMatchObject({ kind: 'unauthenticated' });
-    await room.accounts.setDisabled(username, false);
+    await room.operators.setDisabled(username, false);
     await expect(room.sessions.refresh(tokens.refreshToken)).rejects.toMatchObject({ kind: 'unauthenticated' });
     await room.signIn.login({ username, password: goodPassword }, home);
-    await expect(room.accounts.setDisabled('nobody-of-that-name', true)).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(room.operators.setDisabled('nobody-of-that-name', true)).rejects.toMatchObject({ kind: 'notFound' });
   });
 
   it('a password change ends every session and answers tokens of a new one', async () => {
@@ -120,8 +120,8 @@ describe('accounts', () => {
 
   it('an operator resets a password, which ends the sessions', async () => {
     const { username, tokens } = await room.person();
-    await expect(room.accounts.resetPassword(username, 'password1234')).rejects.toMatchObject({ kind: 'invalid' });
-    await room.accounts.resetPassword(username, 'set by the operator');
+    await expect(room.operators.resetPassword(username, 'password1234')).rejects.toMatchObject({ kind: 'invalid' });
+    await room.operators.resetPassword(username, 'set by the operator');
     await expect(room.sessions.refresh(tokens.refreshToken)).rejects.toMatchObject({ kind: 'unauthenticated' });
     await room.signIn.login({ username, password: 'set by the operator' }, home);
   });

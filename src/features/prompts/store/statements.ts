@@ -36,10 +36,13 @@ export interface Tenant {
 export const getPrompt = ({ projectId, spaceId }: Tenant, id: string): Statement => Prisma.sql`
   SELECT ${columns} FROM prompt p ${joins(spaceId)} WHERE p.project_id = ${projectId}::uuid AND p.id = ${id}::uuid`;
 
-/** All responses to one prompt, newest first, each as JSON in column `response`. */
-export const listResponses = ({ projectId }: Tenant, promptId: string): Statement => Prisma.sql`
-  SELECT ${responseJson} AS "response" FROM response r
-  WHERE r.project_id = ${projectId}::uuid AND r.prompt_id = ${promptId}::uuid ORDER BY r.id DESC LIMIT 1000`;
+/** Responses to one prompt older than `before`, newest first, each as JSON in column `response`; at most 1 000. */
+export function listResponses({ projectId }: Tenant, promptId: string, before: string | null): Statement {
+  const older = before === null ? Prisma.empty : Prisma.sql`AND r.id < ${before}::uuid`;
+  return Prisma.sql`
+    SELECT ${responseJson} AS "response" FROM response r
+    WHERE r.project_id = ${projectId}::uuid AND r.prompt_id = ${promptId}::uuid ${older} ORDER BY r.id DESC LIMIT 1000`;
+}
 
 /**
  * A page of prompts, newest first, as `PromptRow`s.

@@ -20,8 +20,7 @@ const measured = t.procedure
     if (meta?.isWebSocketOnly && ctx.transport === 'http')
       throw new Fault('methodNotAllowed', `${path} runs over WebSocket only.`);
     const leave = ctx.enter();
-    if (leave === null)
-      throw new Fault('overloaded', 'This process is closing: call again.', { retryAfterMs: 1_000 });
+    if (leave === null) throw new Fault('overloaded', 'This process is closing: call again.', { retryAfterMs: 1_000 });
     try {
       return await next();
     } finally {

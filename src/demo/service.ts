@@ -76,7 +76,9 @@ async function ready(child: ChildProcessByStdio<null, Readable, Readable>, signa
     });
   });
   const failed = once(child, 'close', { signal }).then(([code]) => {
-    throw new Error(`The service ended before it was ready (code ${String(code)}). ${lastWords.trim().replaceAll(/\s+/g, ' ')}`);
+    throw new Error(
+      `The service ended before it was ready (code ${String(code)}). ${lastWords.trim().replaceAll(/\s+/g, ' ')}`,
+    );
   });
   return Promise.race([url, failed]);
 }

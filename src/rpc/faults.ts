@@ -37,6 +37,10 @@ export interface ErrorShape {
   };
 }
 
+/** The most that one answer tells of an input, and the longest path of a field in it. */
+const maxIssues = 20;
+const maxPathLength = 200;
+
 /** The `issues` of anything that looks like a Zod error, with unknown keys named as paths of their own. */
 function schemaIssues(cause: unknown): Issue[] | null {
   if (!(cause instanceof Error) || !('issues' in cause) || !Array.isArray(cause.issues)) return null;
@@ -45,11 +49,14 @@ function schemaIssues(cause: unknown): Issue[] | null {
     const path = (issue.path ?? []).map(String);
     if (issue.code === 'unrecognized_keys')
       for (const key of issue.keys ?? [])
-        issues.push({ path: [...path, key].join('.'), message: 'is not a known field' });
-    else issues.push({ path: path.join('.'), message: issue.message ?? 'does not fit' });
+        issues.push({ path: dotted([...path, key]), message: 'is not a known field' });
+    else issues.push({ path: dotted(path), message: issue.message ?? 'does not fit' });
   }
-  return issues.slice(0, 20);
+  return issues.slice(0, maxIssues);
 }
+
+/** Keys are the caller's: an answer must not grow with them. */
+const dotted = (path: readonly string[]): string => path.join('.').slice(0, maxPathLength);
 
 /** tRPC's own refusals, in words that hold nothing of the input. Others of its codes are bugs here. */
 const ownCodes: Partial<Record<TRPC_ERROR_CODE_KEY, { httpStatus: number; message?: string }>> = {

@@ -136,22 +136,25 @@ const failures: [string, Behaviour, { code?: string; reason: string | null; call
 ];
 
 describe('a model that', () => {
-  test.each(failures)('%s leaves a failed prompt with a typed reason, and its caller is told its id', async (_, behaviour, wanted) => {
-    upstream.always(behaviour);
-    const asked = upstream.requests.length;
-    const told = await refusal(ada.client.prompts.create.mutate({ text: 'Will this fail?' }));
-    expect(told.code).toBe(wanted.code ?? 'BAD_GATEWAY');
-    const prompt = await onlyPrompt(ada);
-    expect(told.details['promptId']).toBe(prompt.id);
-    expect(prompt).toMatchObject({ status: 'failed', responses: 1 });
-    expect(prompt.response?.error).toEqual({
-      kind: wanted.code === undefined ? 'upstream' : 'upstreamTimeout',
-      reason: wanted.reason,
-      message: told.message,
-    });
-    expect(upstream.requests.length - asked).toBe(wanted.calls ?? 1);
-    expect(JSON.stringify([told, prompt])).not.toContain('canary');
-  });
+  test.each(failures)(
+    '%s leaves a failed prompt with a typed reason, and its caller is told its id',
+    async (_, behaviour, wanted) => {
+      upstream.always(behaviour);
+      const asked = upstream.requests.length;
+      const told = await refusal(ada.client.prompts.create.mutate({ text: 'Will this fail?' }));
+      expect(told.code).toBe(wanted.code ?? 'BAD_GATEWAY');
+      const prompt = await onlyPrompt(ada);
+      expect(told.details['promptId']).toBe(prompt.id);
+      expect(prompt).toMatchObject({ status: 'failed', responses: 1 });
+      expect(prompt.response?.error).toEqual({
+        kind: wanted.code === undefined ? 'upstream' : 'upstreamTimeout',
+        reason: wanted.reason,
+        message: told.message,
+      });
+      expect(upstream.requests.length - asked).toBe(wanted.calls ?? 1);
+      expect(JSON.stringify([told, prompt])).not.toContain('canary');
+    },
+  );
 });
 
 test('what a model said before it broke off is kept', async () => {
@@ -167,12 +170,15 @@ test('generate: false stores the prompt with its vector and asks no model', asyn
   expect(upstream.requests).toHaveLength(asked);
 });
 
-test.each(['!!!', '😀', '\u200b.', '中文', '-'])('a text of few letters (%j) is stored and answered like any other', async (text) => {
-  const prompt = await ada.client.prompts.create.mutate({ text });
-  expect(prompt).toMatchObject({ status: 'completed', text });
-  const { hits } = await ada.client.prompts.similar.query({ query: text });
-  expect(hits.every(({ score }) => Number.isFinite(score))).toBe(true);
-});
+test.each(['!!!', '😀', '\u200b.', '中文', '-'])(
+  'a text of few letters (%j) is stored and answered like any other',
+  async (text) => {
+    const prompt = await ada.client.prompts.create.mutate({ text });
+    expect(prompt).toMatchObject({ status: 'completed', text });
+    const { hits } = await ada.client.prompts.similar.query({ query: text });
+    expect(hits.every(({ score }) => Number.isFinite(score))).toBe(true);
+  },
+);
 
 test('a text of the longest length comes back unchanged', async () => {
   const text = 'äöü 中文 '.repeat(15_000).slice(0, 100_000);
@@ -265,7 +271,9 @@ describe('the daily spend cap', () => {
   // gpt-4o-mini, 1 000 output tokens: 0.0006 USD and a little for the input.
   const parameters = { maxOutputTokens: 1_000 };
   const capped = (capUsd: string): Promise<TestService> =>
-    startService({ env: { ...upstreamEnv(), LLM_IDLE_TIMEOUT_MS: '20000', LLM_TIMEOUT_MS: '20000', LLM_DAILY_CAP_USD: capUsd } });
+    startService({
+      env: { ...upstreamEnv(), LLM_IDLE_TIMEOUT_MS: '20000', LLM_TIMEOUT_MS: '20000', LLM_DAILY_CAP_USD: capUsd },
+    });
 
   test('refuses the call that could pass it, before the model is asked and before a row is written', async () => {
     await using poor = await capped('0.0005');

@@ -31,7 +31,10 @@ beforeEach(async () => {
 const firstWord = (reader: { text(): string }): Promise<true> =>
   until('the first word', () => (reader.text().startsWith('One') ? true : undefined));
 const statusOf = async (person: TestPerson, wanted: Prompt['status']): Promise<Prompt> =>
-  until(`a ${wanted} prompt`, async () => (await person.client.prompts.list.query({ filter: { status: wanted } })).items[0]);
+  until(
+    `a ${wanted} prompt`,
+    async () => (await person.client.prompts.list.query({ filter: { status: wanted } })).items[0],
+  );
 
 test('a stream is the stored prompt, the answer in pieces, and the end as it is stored', async () => {
   const reader = readStream(ada.client, { text: 'Count' });
@@ -186,7 +189,11 @@ describe('over plain HTTP', () => {
     const url = `${service.url}/trpc/prompts.stream${method === 'GET' ? `?input=${encodeURIComponent(input)}` : ''}`;
     const response = await fetch(url, {
       method,
-      headers: { authorization: `Bearer ${ada.token}`, 'content-type': 'application/json', accept: 'text/event-stream' },
+      headers: {
+        authorization: `Bearer ${ada.token}`,
+        'content-type': 'application/json',
+        accept: 'text/event-stream',
+      },
       ...(method === 'POST' ? { body: input } : {}),
     });
     expect(response.status).toBe(405);
@@ -209,7 +216,8 @@ test('a stream without an idempotency key is refused with the name of what is mi
   const socket = new WebSocket(service.url.replace('http', 'ws') + '/trpc?connectionParams=1');
   await once(socket, 'open');
   const ask = { id: 1, method: 'subscription', params: { path: 'prompts.stream', input: { text: 'No key' } } };
-  for (const message of [{ method: 'connectionParams', data: { token: ada.token } }, ask]) socket.send(JSON.stringify(message));
+  for (const message of [{ method: 'connectionParams', data: { token: ada.token } }, ask])
+    socket.send(JSON.stringify(message));
   const [answered] = (await once(socket, 'message')) as [Buffer];
   expect(JSON.parse(answered.toString())).toMatchObject({
     error: { data: { code: 'BAD_REQUEST', details: { issues: [{ path: 'idempotencyKey' }] } } },

@@ -46,7 +46,8 @@ export function readStream(client: PromptwellClient, input: Inputs['prompts']['s
     const subscription = client.prompts.stream.subscribe(input, {
       onData: (item) => {
         events.push(item);
-        if (item.data.type === 'completed' || item.data.type === 'failed') resolve((item.data as { prompt: Prompt }).prompt);
+        if (item.data.type === 'completed' || item.data.type === 'failed')
+          resolve((item.data as { prompt: Prompt }).prompt);
       },
       onError: reject,
     });

@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { pid as ownPid } from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Ids } from '../../kernel/ids.js';
 import { DatabaseStartError } from './start-error.js';
@@ -38,7 +37,7 @@ export type Unlock = () => Promise<void>;
 export async function lockFolder(folder: string, ids: Ids): Promise<Unlock> {
   const sockets = join(resolve(folder), 'lock');
   await mkdir(sockets, { recursive: true, mode: 0o700 });
-  const own = `${ownPid}-${ids.secret(6)}`;
+  const own = `${process.pid}-${ids.secret(6)}`;
   let isHolder = false;
   const server = net.createServer((client) => client.on('error', () => undefined).end(isHolder ? 'holds' : 'asks'));
   await withShortPath(sockets, (short) => listenOn(server, join(short, own)));

@@ -1,5 +1,6 @@
 import type { ProjectAccess } from '../../../kernel/access.js';
 import { Fault, notFound } from '../../../kernel/fault.js';
+import { eventChannel } from '../../../platform/events/catalogue.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
 import type { Tx } from '../../../platform/db/database.js';
 import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
@@ -142,7 +143,8 @@ export class PromptCreation {
     const { prompt, vector, asked } = beginning;
     const row = firstRow(this.#deps, access, beginning);
     const kinds = asked === null ? (['prompt.created', 'prompt.completed'] as const) : (['prompt.created'] as const);
-    const insertion = { prompt, vector, kinds: prompt.isPushed ? kinds : [], view: promptView(row) };
+    const events = { kinds: prompt.isPushed ? kinds : [], channel: eventChannel };
+    const insertion = { prompt, vector, events, view: promptView(row) };
     const statement = insertPrompt(tenantOf(this.#deps, access.projectId), insertion);
     const viewOf = ({ createdAt }: Inserted): PromptView => promptView({ ...row, createdAt, updatedAt: createdAt });
     if (asked === null || this.#deps.dailyCapUsd === undefined) {

@@ -32,10 +32,10 @@ export function showFindings(screen: Screen, findings: readonly Finding[]): void
   screen.table(
     [
       { name: 'theme', width: 8 },
-      { name: 'asked in other words', width: 48 },
-      { name: 'first hit', width: 25 },
+      { name: 'asked in other words', width: 50 },
+      { name: 'first hit', width: 23 },
       { name: 'score', width: 6 },
-      { name: '', width: 11 },
+      { name: '', width: 10 },
     ],
     rows,
   );

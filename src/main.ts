@@ -24,7 +24,7 @@ closeWithGrace({ delay: config.shutdownMs + shutdownSlackMs, logger: { error: lo
 });
 
 const app = await starting.catch(fail);
-log.info({ url: app.url, metricsUrl: app.metricsUrl, ...app.embedding }, 'ready');
+log.info({ url: app.url, metricsUrl: app.metricsUrl, engine: app.db.engine, ...app.embedding }, 'ready');
 // Beside the log, which stays one JSON object a line.
 if (config.log.level !== 'silent') process.stderr.write(welcome(app));
 

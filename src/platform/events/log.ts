@@ -33,12 +33,13 @@ export class EventLog {
    * Cost: one index range scan on (project_id, xid, id), or on (xid, id) for many projects.
    */
   async after(position: EventPosition, projectIds: readonly string[], limit: number): Promise<StoredEvent[]> {
+    // Ordered by the columns, not by the answer's texts of the same names: as text, 1000 comes before 999.
     const rows = await this.#db.read<EventRow>(
       `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view
        FROM event
        WHERE project_id = ANY($1::uuid[]) AND (xid, id) > ($2::text::xid8, $3::bigint)
          AND xid < pg_snapshot_xmin(pg_current_snapshot())
-       ORDER BY xid, id LIMIT $4`,
+       ORDER BY event.xid, event.id LIMIT $4`,
       [projectIds, position.xid.toString(), position.id.toString(), limit],
     );
     return rows.map(({ xid, id, ...row }) => ({ ...row, position: { xid: BigInt(xid), id: BigInt(id) } }));

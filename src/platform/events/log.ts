@@ -34,6 +34,7 @@ export class EventLog {
    * Cost: one index range scan on (project_id, xid, id), or on (xid, id) for many projects.
    */
   async after(position: EventPosition, projectIds: readonly string[], limit: number): Promise<StoredEvent[]> {
+    // Ordered by the columns, not by the answer's texts of the same names: as text, 1000 comes before 999.
     const rows = await this.#db.read<EventRow>(
       `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view
        FROM event

@@ -74,9 +74,11 @@ test('3: across reconnects and among ten writers every event is heard exactly on
   const heard = reader.items.filter(({ kind }) => kind !== 'ready').map(({ kind, prompt }) => `${kind} ${prompt?.id}`);
   expect(new Set(heard).size).toBe(202);
   expect(heard).toHaveLength(202);
-  const createdFirst = reader.items.filter(({ kind }) => kind === 'prompt.completed').every(({ prompt }) =>
-    heard.indexOf(`prompt.created ${prompt?.id}`) < heard.indexOf(`prompt.completed ${prompt?.id}`),
-  );
+  const createdFirst = reader.items
+    .filter(({ kind }) => kind === 'prompt.completed')
+    .every(
+      ({ prompt }) => heard.indexOf(`prompt.created ${prompt?.id}`) < heard.indexOf(`prompt.completed ${prompt?.id}`),
+    );
   expect(createdFirst).toBe(true);
   expect(cuts).toBe(5);
   expect(proxy.connections).toBeGreaterThan(5);
@@ -175,7 +177,10 @@ test('5: nobody hears of another project, and its positions are refused', async 
   expect(bobs.heard()).toEqual(storedTwice('own'));
   expect(adas.heard()).toEqual(storedTwice('secret'));
   const moved = await follow(bob.client, { lastEventId: adas.items[0]?.id ?? '' });
-  expect(refusalOf(moved.errors[0])).toMatchObject({ code: 'BAD_REQUEST', details: { issues: [{ path: 'lastEventId' }] } });
+  expect(refusalOf(moved.errors[0])).toMatchObject({
+    code: 'BAD_REQUEST',
+    details: { issues: [{ path: 'lastEventId' }] },
+  });
   const trespass = await follow(bob.client, { projectId: ada.session.project.id });
   expect(refusalOf(trespass.errors[0])).toMatchObject({ code: 'NOT_FOUND' });
   for (const reader of [adas, bobs]) reader.unsubscribe();

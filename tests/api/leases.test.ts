@@ -54,7 +54,11 @@ test('what a dead process left pending fails as interrupted, what a live one wor
 
   const db = await openDatabase({ ...testDeps, config: loadConfig(first.env).db });
   const owner = { projectId: ada.session.project.id, userId: ada.session.user.id };
-  const dead = await leave(db, owner, { ...prompt(owner.userId, 'of the dead', ids.uuid()), idempotencyKey: 'k', requestHash: 'r' });
+  const dead = await leave(db, owner, {
+    ...prompt(owner.userId, 'of the dead', ids.uuid()),
+    idempotencyKey: 'k',
+    requestHash: 'r',
+  });
   const live = await leave(db, owner, prompt(owner.userId, 'of the living', ids.uuid()));
   const bare = await leave(db, owner, prompt(owner.userId, 'without a vector', null));
   await setLease(db, dead, -1);
@@ -85,7 +89,9 @@ test('what a dead process left pending fails as interrupted, what a live one wor
   await untilHeard(late, 1);
   expect(late.heard()).toEqual(['prompt.failed of the dead']);
   late.unsubscribe();
-  expect((await refusal(client.prompts.create.mutate({ text: 'of the dead', idempotencyKey: 'k' }))).code).toBe('CONFLICT');
+  expect((await refusal(client.prompts.create.mutate({ text: 'of the dead', idempotencyKey: 'k' }))).code).toBe(
+    'CONFLICT',
+  );
 });
 
 let database: TestDatabase;
@@ -106,9 +112,10 @@ test('a process renews the leases of what it still works at, and of nothing it h
   await leases.renew(ids.uuid(), [lost]);
   const ended = await db.transaction((tx) => leases.expire(tx));
   expect(ended.map(({ id }) => id)).toEqual([lost]);
-  const rows = await db.read('SELECT id::text AS id, status::text AS status FROM prompt WHERE project_id = $1 ORDER BY id', [
-    projectId,
-  ]);
+  const rows = await db.read(
+    'SELECT id::text AS id, status::text AS status FROM prompt WHERE project_id = $1 ORDER BY id',
+    [projectId],
+  );
   expect(rows).toEqual([
     { id: worked, status: 'pending' },
     { id: lost, status: 'failed' },
@@ -126,5 +133,10 @@ test('processes that sweep at once end each prompt once', async () => {
   }
   const leases = new LeaseStore(db);
   const sweeps = await Promise.all(Array.from({ length: 4 }, () => db.transaction((tx) => leases.expire(tx))));
-  expect(sweeps.flat().map(({ id }) => id).toSorted()).toEqual(left.toSorted());
+  expect(
+    sweeps
+      .flat()
+      .map(({ id }) => id)
+      .toSorted(),
+  ).toEqual(left.toSorted());
 });

@@ -59,7 +59,8 @@ describe('a list', () => {
   });
 
   test('takes %, _ and \\ in a text filter literally', async () => {
-    for (const text of ['100% sure', '100 sure', 'snake_case', 'snakeXcase', 'back\\slash', 'back slash']) await store(text);
+    for (const text of ['100% sure', '100 sure', 'snake_case', 'snakeXcase', 'back\\slash', 'back slash'])
+      await store(text);
     expect(await texts({ filter: { text: '0%' } })).toEqual(['100% sure']);
     expect(await texts({ filter: { text: 'e_c' } })).toEqual(['snake_case']);
     expect(await texts({ filter: { text: 'k\\s' } })).toEqual(['back\\slash']);
@@ -115,8 +116,19 @@ describe('an update', () => {
   });
 
   test('changes what it names and nothing else', async () => {
-    const before = await store('Keep me', { tags: ['a'], metadata: { a: { b: null } }, conversationId: 'c', system: 's' });
-    const change = { tags: ['x', 'y'], metadata: { n: [1] }, environment: 'staging', conversationId: null, system: null };
+    const before = await store('Keep me', {
+      tags: ['a'],
+      metadata: { a: { b: null } },
+      conversationId: 'c',
+      system: 's',
+    });
+    const change = {
+      tags: ['x', 'y'],
+      metadata: { n: [1] },
+      environment: 'staging',
+      conversationId: null,
+      system: null,
+    };
     const after = await ada.client.prompts.update.mutate({ id: before.id, ...change });
     expect(after).toEqual({ ...before, ...change, updatedAt: after.updatedAt });
     expect(Date.parse(after.updatedAt)).toBeGreaterThanOrEqual(Date.parse(before.updatedAt));
@@ -137,7 +149,10 @@ describe('an update', () => {
     const { id } = (await ada.client.prompts.list.query({})).items[0] as Prompt;
     const told = await refusal(ada.client.prompts.update.mutate({ id, text: 'Other' }));
     expect(told).toMatchObject({ code: 'PRECONDITION_FAILED', details: { state: 'pending', promptId: id } });
-    expect(await ada.client.prompts.update.mutate({ id, tags: ['t'] })).toMatchObject({ status: 'pending', text: 'Slow' });
+    expect(await ada.client.prompts.update.mutate({ id, tags: ['t'] })).toMatchObject({
+      status: 'pending',
+      text: 'Slow',
+    });
     expect(await refusal(ada.client.prompts.regenerate.mutate({ id }))).toMatchObject({
       code: 'PRECONDITION_FAILED',
       details: { state: 'pending' },

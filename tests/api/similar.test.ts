@@ -19,7 +19,12 @@ const store = (text: string, more: object = {}, person = ada) =>
 const similar = (input: Inputs['prompts']['similar']): Promise<Outputs['prompts']['similar']> =>
   ada.client.prompts.similar.query(input);
 
-const recipes = ['Bake a loaf of bread', 'Baking sourdough bread at home', 'Repair a bicycle chain', 'Learn to play chess'];
+const recipes = [
+  'Bake a loaf of bread',
+  'Baking sourdough bread at home',
+  'Repair a bicycle chain',
+  'Learn to play chess',
+];
 
 test('the nearest come first, each with its score, an identical text with about 1', async () => {
   for (const text of recipes) await store(text);
@@ -62,7 +67,8 @@ test('minScore leaves out what is less alike', async () => {
 });
 
 test('a filter holds for every hit, and the count is of what passes it', async () => {
-  for (const text of recipes) await store(text, { tags: text.includes('read') ? ['kitchen'] : [], environment: 'test' });
+  for (const text of recipes)
+    await store(text, { tags: text.includes('read') ? ['kitchen'] : [], environment: 'test' });
   const { hits, candidates } = await similar({ query: 'Repair a bicycle chain', filter: { tag: 'kitchen' } });
   expect(hits.map(({ prompt }) => prompt.tags)).toEqual([['kitchen'], ['kitchen']]);
   expect(candidates).toBe(2);

@@ -50,7 +50,10 @@ beforeAll(async () => {
     `CREATE INDEX tempting ON embedding USING hnsw ((vector::vector(${dimensions})) vector_cosine_ops)`,
     [],
   );
-  await db.read(`CREATE INDEX tempting_too ON embedding USING hnsw ((vector::vector(${dimensions})) vector_l2_ops)`, []);
+  await db.read(
+    `CREATE INDEX tempting_too ON embedding USING hnsw ((vector::vector(${dimensions})) vector_l2_ops)`,
+    [],
+  );
   await db.read('ANALYZE', []);
 });
 afterAll(() => test_[Symbol.asyncDispose]());
@@ -87,7 +90,9 @@ test('the exact lane finds every vector of a small project beside a large one', 
 
 test('a page of a list reads its index in order and sorts nothing', async () => {
   const text = await plan(listPrompts(tenant, { filter: {}, before: ids.uuid(), limit: 20 }));
-  expect(text).toMatch(/^Limit\n +-> +Nested Loop Left Join\n +-> +Index Scan( Backward)? using prompt_project_id_id_\w+ on prompt p/);
+  expect(text).toMatch(
+    /^Limit\n +-> +Nested Loop Left Join\n +-> +Index Scan( Backward)? using prompt_project_id_id_\w+ on prompt p/,
+  );
 });
 
 test('a page of the feed reads an index of events and never the whole table', async () => {
@@ -127,7 +132,9 @@ test('no statement of the room can be built without the project it is bound to',
     expect(values).toContain(tenant.projectId);
   }
   // @ts-expect-error -- a tenant without its project is no tenant
-  expect(() => getPrompt({ spaceId, dimensions }, ids.uuid()).values.map((value) => (value as string).length)).toThrow();
+  expect(() =>
+    getPrompt({ spaceId, dimensions }, ids.uuid()).values.map((value) => (value as string).length),
+  ).toThrow();
   // @ts-expect-error -- a store is made for a project
   expect(() => new PromptReads(test_.db)).not.toThrow();
 });
@@ -139,7 +146,9 @@ test.each([
   ['that is not a number', '[NaN,1,1,1,1,1,1,1]'],
   ['that is infinite', '[Infinity,1,1,1,1,1,1,1]'],
 ])('the table itself refuses a vector %s', async (_, vector) => {
-  const [row] = await test_.db.read<{ id: string }>('SELECT id FROM prompt WHERE project_id = $1 LIMIT 1', [projects[0]]);
+  const [row] = await test_.db.read<{ id: string }>('SELECT id FROM prompt WHERE project_id = $1 LIMIT 1', [
+    projects[0],
+  ]);
   const other = await ensureSpace(test_.db, { name: 'refusing', dimensions });
   await expect(
     test_.db.read(
@@ -150,7 +159,9 @@ test.each([
 });
 
 test('a vector is never stored for a text that changed meanwhile, nor into another project', async () => {
-  const [row] = await test_.db.read<{ id: string }>('SELECT id FROM prompt WHERE project_id = $1 LIMIT 1', [projects[0]]);
+  const [row] = await test_.db.read<{ id: string }>('SELECT id FROM prompt WHERE project_id = $1 LIMIT 1', [
+    projects[0],
+  ]);
   const promptId = row?.id ?? '';
   const vector = new Float32Array(dimensions).fill(0.5);
   await test_.db.transaction(async (tx) => {

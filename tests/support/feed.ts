@@ -28,7 +28,8 @@ export async function follow(client: PromptwellClient, input: Inputs['feed']['fo
     items,
     errors: [],
     completions: 0,
-    heard: () => items.filter(({ kind }) => kind !== 'ready').map(({ kind, prompt }) => `${kind} ${prompt?.text ?? ''}`),
+    heard: () =>
+      items.filter(({ kind }) => kind !== 'ready').map(({ kind, prompt }) => `${kind} ${prompt?.text ?? ''}`),
     unsubscribe: () => subscription.unsubscribe(),
   };
   const subscription = client.feed.follow.subscribe(input, {

@@ -27,7 +27,7 @@ closeWithGrace(
 );
 
 const app = await starting.catch(fail);
-log.info({ url: app.url, metricsUrl: app.metricsUrl, ...app.embedding }, 'ready');
+log.info({ url: app.url, metricsUrl: app.metricsUrl, engine: app.db.engine, ...app.embedding }, 'ready');
 // Beside the log, which stays one JSON object a line.
 if (config.log.level !== 'silent') process.stderr.write(welcome(app));
 

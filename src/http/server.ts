@@ -3,6 +3,7 @@ import helmet from '@fastify/helmet';
 import websocket from '@fastify/websocket';
 import type { AnyTRPCRouter } from '@trpc/server';
 import { TRPCError } from '@trpc/server';
+import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config.js';
@@ -50,6 +51,11 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 2_000 },
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    frameworkErrors: (error, request, reply) => {
+      // No hook runs for these; nobody else would end an upgrade.
+      if (request.raw.headers.upgrade !== undefined) request.raw.socket.destroy();
+      else void refuse(reply, frameworkFault(error) ?? error);
+    },
     genReqId: (request) => requestIdOf(request, deps.ids) ?? '',
   });
   const sockets = new Sockets({
@@ -58,10 +64,6 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
     watch: (principal, onEnd) => deps.authenticator.watch(principal, onEnd),
     onCount: deps.onSockets,
   });
-  guardRequests(server, door);
-  acceptOnlyJson(server);
-  await server.register(helmet);
-  await server.register(cors, { origin: [...config.corsOrigins], maxAge: 600 });
   await server.register(websocket, {
     options: { maxPayload: limits.bodyBytes, maxFragments: limits.socketFragments, clientTracking: true },
     // Sockets are closed by `Sockets`, after their calls were answered.
@@ -73,6 +75,15 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
       socket.terminate();
     },
   });
+  // Node forgets its own timeouts with the upgrade; `ws` ends this one when the handshake is done.
+  server.server.prependListener('upgrade', (_request, socket: Socket) =>
+    socket.setTimeout(limits.headersTimeoutMs, () => socket.destroy()),
+  );
+  // After the sockets' own hook, which marks upgrades: an unmarked one that is refused would stay open for ever.
+  guardRequests(server, door);
+  acceptOnlyJson(server);
+  await server.register(helmet);
+  await server.register(cors, { origin: [...config.corsOrigins], maxAge: 600 });
   mountTrpc(server, door, sockets);
   mountProbes(server, deps);
   if (deps.metricsToken !== undefined) mountMetrics(server, deps, deps.metricsToken);

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { TRPCError } from '@trpc/server';
+import type { AnyTRPCRouter, TRPCError } from '@trpc/server';
 import { fastifyRequestHandler } from '@trpc/server/adapters/fastify';
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -7,6 +7,7 @@ import type { WebSocket, WebSocketServer } from 'ws';
 import { Fault } from '../kernel/fault.js';
 import type { Log } from '../platform/log.js';
 import { faultOf, isBug } from '../rpc/faults.js';
+import type { ProcedureMeta } from '../rpc/init.js';
 import { bearerOf, type ContextSource, contextOf, HttpConnection } from './context.js';
 import { GuardedSocket } from './guarded-socket.js';
 import { closeCodes, limits } from './limits.js';
@@ -16,6 +17,7 @@ import type { AdmittedSocket, Sockets } from './sockets.js';
 /** Mounts the router at `/trpc`: calls and server-sent events over HTTP, everything over WebSocket. */
 export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets): void {
   const connection = new HttpConnection(door.config.socketsPerUser);
+  const webSocketOnly = webSocketOnlyPaths(door.router);
   server.get('/trpc/:path', call);
   server.post('/trpc/:path', call);
   server.route({
@@ -30,6 +32,9 @@ export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets)
 
   async function call(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { path } = request.params as { path: string };
+    // Asked before tRPC is: it answers 200 to a subscription and tells of the refusal in the stream.
+    const refused = path.split(',').find((name) => webSocketOnly.has(name));
+    if (refused !== undefined) throw new Fault('methodNotAllowed', `${refused} runs over WebSocket only.`);
     await fastifyRequestHandler({
       router: door.router,
       req: request,
@@ -44,6 +49,12 @@ export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets)
     });
     return reply;
   }
+}
+
+function webSocketOnlyPaths(router: AnyTRPCRouter): Set<string> {
+  const procedures = Object.entries<{ _def: { meta?: unknown } }>(router._def.procedures as never);
+  const isMeant = (meta: unknown): boolean => (meta as ProcedureMeta | undefined)?.isWebSocketOnly === true;
+  return new Set(procedures.filter(([, { _def }]) => isMeant(_def.meta)).map(([path]) => path));
 }
 
 const httpContext = (source: ContextSource, request: FastifyRequest, connection: HttpConnection) =>

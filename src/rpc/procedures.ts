@@ -15,10 +15,7 @@ const measured = t.procedure
     ctx.onCall({ path, code, durationMs: ctx.monotonicMs() - startedMs });
     return result;
   })
-  .use(async ({ ctx, meta, path, next }) => {
-    // Here, not at the route: a batch names several procedures in one path.
-    if (meta?.isWebSocketOnly && ctx.transport === 'http')
-      throw new Fault('methodNotAllowed', `${path} runs over WebSocket only.`);
+  .use(async ({ ctx, next }) => {
     const leave = ctx.enter();
     if (leave === null) throw new Fault('overloaded', 'This process is closing: call again.', { retryAfterMs: 1_000 });
     try {

@@ -30,15 +30,17 @@ export class EventLog {
   /**
    * The next events of some projects after a position, at most `limit`.
    *
+   * Order: the columns are named with their table: bare names would mean the texts selected, and '99' comes after '100'.
    * Cost: one index range scan on (project_id, xid, id), or on (xid, id) for many projects.
    */
   async after(position: EventPosition, projectIds: readonly string[], limit: number): Promise<StoredEvent[]> {
+    // Ordered by the columns, not by the answer's texts of the same names: as text, 1000 comes before 999.
     const rows = await this.#db.read<EventRow>(
       `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view
        FROM event
        WHERE project_id = ANY($1::uuid[]) AND (xid, id) > ($2::text::xid8, $3::bigint)
          AND xid < pg_snapshot_xmin(pg_current_snapshot())
-       ORDER BY xid, id LIMIT $4`,
+       ORDER BY event.xid, event.id LIMIT $4`,
       [projectIds, position.xid.toString(), position.id.toString(), limit],
     );
     return rows.map(({ xid, id, ...row }) => ({ ...row, position: { xid: BigInt(xid), id: BigInt(id) } }));

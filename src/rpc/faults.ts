@@ -1,5 +1,5 @@
 import { TRPCError } from '@trpc/server';
-import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY } from '@trpc/server/rpc';
+import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY, type TRPC_ERROR_CODE_NUMBER } from '@trpc/server/rpc';
 import { Fault, type FaultDetails, type FaultKind, type Issue } from '../kernel/fault.js';
 
 /** The one tRPC code and HTTP status of each fault kind; it does not compile while one is missing. */
@@ -26,8 +26,8 @@ export const faultCodes: Readonly<Record<FaultKind, { code: TRPC_ERROR_CODE_KEY;
 /** What a client gets in `error`; it reads `data.code`. */
 export interface ErrorShape {
   message: string;
-  /** The JSON-RPC number; several codes share one. */
-  code: number;
+  /** The JSON-RPC number; several codes share one. With a plain number clients would not see the type of `details`. */
+  code: TRPC_ERROR_CODE_NUMBER;
   data: {
     code: TRPC_ERROR_CODE_KEY;
     httpStatus: number;

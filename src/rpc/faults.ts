@@ -26,7 +26,7 @@ export const faultCodes: Readonly<Record<FaultKind, { code: TRPC_ERROR_CODE_KEY;
 /** What a client gets in `error`; it reads `data.code`. */
 export interface ErrorShape {
   message: string;
-  /** The JSON-RPC number; several codes share one. */
+  /** The JSON-RPC number; several codes share one. With a plain number clients would not see the type of `details`. */
   code: TRPC_ERROR_CODE_NUMBER;
   data: {
     code: TRPC_ERROR_CODE_KEY;

@@ -12,5 +12,5 @@ curl -sS "$url/trpc/prompts.create" -H "authorization: Bearer $token" -H 'conten
   -d '{"text":"Explain tides to a child","generate":false}'
 echo
 curl -sS -G "$url/trpc/prompts.similar" -H "authorization: Bearer $token" \
-  --data-urlencode 'input={"query":"why does the sea go up and down","limit":1}'
+  --data-urlencode 'input={"query":"how do the tides work","limit":1}'
 echo

@@ -65,5 +65,5 @@ test('curl alone logs in, creates and finds', async (context) => {
     .split('\n')
     .map((line) => JSON.parse(line) as { result: { data: object } });
   expect(created?.result.data).toMatchObject({ text: 'Explain tides to a child', status: 'completed' });
-  expect(found?.result.data).toMatchObject({ lane: 'exact', hits: [expect.any(Object)] });
+  expect(found?.result.data).toMatchObject({ lane: 'exact', hits: [{ prompt: created?.result.data }] });
 });

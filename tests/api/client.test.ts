@@ -106,6 +106,7 @@ test('a subscription outlives its token: the socket that ends with it is opened 
 test('a refresh token that is over fails the call with its code, and the next call tries again', async () => {
   const tokens = { ...(await tokensWith(-60_000)), refreshToken: 'nonsense' };
   const client = service.client({ tokens });
+  sent = [];
   for (let call = 0; call < 2; call += 1) {
     const error = await client.auth.me.query().catch((cause: unknown) => cause);
     expect(refusalOf(error).code).toBe('UNAUTHORIZED');

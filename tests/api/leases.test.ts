@@ -112,8 +112,8 @@ test('a process renews the leases of what it still works at, and of nothing it h
   const lost = await leave(db, { projectId, userId }, prompt(userId, 'lost', processId));
   for (const id of [worked, lost]) await setLease(db, id, -1);
   const leases = new LeaseStore(db);
-  await leases.renew(processId, [worked]);
-  await leases.renew(ids.uuid(), [lost]);
+  expect(await leases.renew(processId, [worked, ids.uuid()])).toEqual(new Set([worked]));
+  expect(await leases.renew(ids.uuid(), [lost])).toEqual(new Set());
   const ended = await db.transaction((tx) => leases.expire(tx));
   expect(ended.map(({ id }) => id)).toEqual([lost]);
   const rows = await db.read(

@@ -8,7 +8,8 @@ const safetyIntervalMs = 5_000;
 /** The wait before events behind a running transaction are looked for again; doubled up to a quarter of a second. */
 const gateRetryMs = 10;
 const gateRetryMaxMs = 250;
-const pageSize = 200;
+/** A view is at most about a megabyte, so that a page is bounded by fifty. */
+const pageSize = 50;
 
 /** Receives each event of one project, in order, once each. Must not throw and must return at once. */
 export type Subscriber = (event: StoredEvent) => void;

@@ -237,9 +237,9 @@ export class Generations {
     this.#deps = deps;
   }
 
-  /** The prompts whose generations run. */
-  get promptIds(): string[] {
-    return [...this.#running.keys()];
+  /** Those that run, by prompt. */
+  get running(): ReadonlyMap<string, Generation> {
+    return this.#running;
   }
 
   /** Faults: `overloaded` once the process is closing: another one, or this one started anew, takes the call. */

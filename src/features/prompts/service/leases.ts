@@ -56,13 +56,23 @@ export class PromptLeases {
   #tick(): void {
     this.#running = this.#running.then(async () => {
       try {
-        const { promptIds } = this.#generations;
-        if (promptIds.length > 0) await this.#store.renew(this.#deps.processId, promptIds);
+        await this.#renew();
         await this.sweep();
       } catch (cause) {
         this.#deps.log.warn({ err: cause }, 'leases were not looked after; trying again');
       }
     });
+  }
+
+  /** Nobody can be given the answer to a prompt that is gone: its model is stopped. */
+  async #renew(): Promise<void> {
+    const running = [...this.#generations.running];
+    if (running.length === 0) return;
+    const own = await this.#store.renew(
+      this.#deps.processId,
+      running.map(([promptId]) => promptId),
+    );
+    for (const [promptId, generation] of running) if (!own.has(promptId)) generation.cancel();
   }
 
   async #end(tx: Tx, prompt: InterruptedPrompt): Promise<void> {

@@ -20,13 +20,17 @@ export class LeaseStore {
     this.#db = db;
   }
 
-  /** Extends a process's leases on the prompts it still works at; one it has lost sight of runs out. */
-  async renew(owner: string, promptIds: readonly string[]): Promise<void> {
-    await this.#db.read(
+  /**
+   * Extends a process's leases on the prompts it still works at; one it has lost sight of runs out. Answers those that
+   * are its own still: the others were deleted or ended by somebody else.
+   */
+  async renew(owner: string, promptIds: readonly string[]): Promise<Set<string>> {
+    const rows = await this.#db.read<{ id: string }>(
       `UPDATE prompt SET lease_expires_at = now() + make_interval(secs => $2)
-       WHERE status = 'pending' AND lease_owner = $1::uuid AND id = ANY($3::uuid[])`,
+       WHERE status = 'pending' AND lease_owner = $1::uuid AND id = ANY($3::uuid[]) RETURNING id::text AS id`,
       [owner, leaseSeconds, promptIds],
     );
+    return new Set(rows.map(({ id }) => id));
   }
 
   /** Tells the process that asks a prompt's model, whichever it is, that somebody waits for the answer elsewhere. */

@@ -208,7 +208,10 @@ const drainTimes = (shutdownMs: number) => ({ drainMs: shutdownMs * 0.5, drainDe
 /** Says which variable names the port that another program has. */
 const portFault = (variable: 'PORT' | 'METRICS_PORT') => (cause: NodeJS.ErrnoException) => {
   const { code, message } = cause;
-  const reason = code === 'EADDRINUSE' ? 'another program has this port; set another, or 0 for any free one' : 'cannot be listened on';
+  const reason =
+    code === 'EADDRINUSE'
+      ? 'another program has this port; set another, or 0 for any free one'
+      : 'cannot be listened on';
   throw new ConfigError(`${variable}: ${reason} (${message})`, { cause });
 };
 

@@ -14,14 +14,17 @@ const config = configuration();
 const log = createLog(config.log);
 const starting = createApp(config, { log });
 // From before the start is done: a signal during a migration lets it finish.
-closeWithGrace({ delay: config.shutdownMs + shutdownSlackMs, logger: { error: logShutdown } }, async ({ signal, err }) => {
-  if (err !== undefined) log.error({ err }, 'ended by an error nobody caught');
-  log.info({ signal }, 'closing');
-  const app = await starting;
-  const { failed } = await app.close();
-  for (const { name, cause } of failed) log.warn({ part: name, err: cause }, 'did not close in time');
-  log.info({}, 'closed');
-});
+closeWithGrace(
+  { delay: config.shutdownMs + shutdownSlackMs, logger: { error: logShutdown } },
+  async ({ signal, err }) => {
+    if (err !== undefined) log.error({ err }, 'ended by an error nobody caught');
+    log.info({ signal }, 'closing');
+    const app = await starting;
+    const { failed } = await app.close();
+    for (const { name, cause } of failed) log.warn({ part: name, err: cause }, 'did not close in time');
+    log.info({}, 'closed');
+  },
+);
 
 const app = await starting.catch(fail);
 log.info({ url: app.url, metricsUrl: app.metricsUrl, engine: app.db.engine, ...app.embedding }, 'ready');
@@ -42,7 +45,9 @@ function logShutdown(cause: unknown): void {
 
 /** Says what keeps the service from starting and what to do, and ends the process. */
 function fail(cause: unknown): never {
-  const isExpected = [ConfigError, DatabaseStartError, ModelMissingError, SecretError].some((kind) => cause instanceof kind);
+  const isExpected = [ConfigError, DatabaseStartError, ModelMissingError, SecretError].some(
+    (kind) => cause instanceof kind,
+  );
   process.stderr.write(`${isExpected ? (cause as Error).message : String((cause as Error).stack ?? cause)}\n`);
   process.exit(1);
 }

@@ -17,8 +17,7 @@ const measured = t.procedure
   })
   .use(async ({ ctx, next }) => {
     const leave = ctx.enter();
-    if (leave === null)
-      throw new Fault('overloaded', 'This process is closing: call again.', { retryAfterMs: 1_000 });
+    if (leave === null) throw new Fault('overloaded', 'This process is closing: call again.', { retryAfterMs: 1_000 });
     try {
       return await next();
     } finally {

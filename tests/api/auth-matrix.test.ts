@@ -74,7 +74,10 @@ beforeAll(async () => {
   }
   members.set('owner', owner);
   for (const scope of keyScopes)
-    keys.set(scope, (await owner.client.apiKeys.create.mutate({ projectId: shared, name: scope, scopes: [scope] })).key);
+    keys.set(
+      scope,
+      (await owner.client.apiKeys.create.mutate({ projectId: shared, name: scope, scopes: [scope] })).key,
+    );
   // The membership was not there at the sign-up, whose check is still remembered.
   clock.turnMs(5_000);
 });
@@ -96,7 +99,8 @@ const callers: Caller[] = [
     name: `the ${role}`,
     token: () => members.get(role)?.token,
     projectId: () => shared,
-    verdict: (access: Access): Verdict => (isScope(access) && !roleScopes[role].includes(access) ? 'FORBIDDEN' : 'leave'),
+    verdict: (access: Access): Verdict =>
+      isScope(access) && !roleScopes[role].includes(access) ? 'FORBIDDEN' : 'leave',
   })),
   ...keyScopes.map((scope) => ({
     name: `an API key for ${scope}`,
@@ -137,12 +141,15 @@ test('the table names every procedure with the access that it asks for (T20)', (
 });
 
 describe.each(callers)('$name', (caller) => {
-  test.each(procedures.filter(({ type }) => type !== 'subscription'))('meets at $path over HTTP what the table says (T20, PF-12)', async ({ path, type }) => {
-    const access = table[path] ?? 'public';
-    const method = type === 'query' ? 'GET' : 'POST';
-    const answer = await call(service.url, path, { token: caller.token(), method, input: inputFor(access, caller) });
-    expect(verdictOf(answer.error?.data.code, answer.error?.message ?? '')).toBe(caller.verdict(access));
-  });
+  test.each(procedures.filter(({ type }) => type !== 'subscription'))(
+    'meets at $path over HTTP what the table says (T20, PF-12)',
+    async ({ path, type }) => {
+      const access = table[path] ?? 'public';
+      const method = type === 'query' ? 'GET' : 'POST';
+      const answer = await call(service.url, path, { token: caller.token(), method, input: inputFor(access, caller) });
+      expect(verdictOf(answer.error?.data.code, answer.error?.message ?? '')).toBe(caller.verdict(access));
+    },
+  );
 
   test('meets over WebSocket what the table says (T20, PF-16)', async () => {
     const socket = await openSocket(service.url, caller.token() ?? '');

@@ -43,7 +43,9 @@ describe('probes and metrics', () => {
     const fetched = (headers: Record<string, string>) => fetch(`${service.url}/metrics`, { headers });
     for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: 'Bearer scrape-me-012345678' }])
       expect((await fetched(headers as Record<string, string>)).status).toBe(404);
-    expect(await (await fetched({ authorization: 'Bearer scrape-me-0123456789' })).text()).toContain('promptwell_sockets');
+    expect(await (await fetched({ authorization: 'Bearer scrape-me-0123456789' })).text()).toContain(
+      'promptwell_sockets',
+    );
     expect(await scrape()).toContain('promptwell_sockets');
     expect((await fetch(`${service.app.metricsUrl}/healthz`)).status).toBe(404);
   });
@@ -164,7 +166,9 @@ describe('the process', () => {
     const client = clientFor(program.url, { token });
     const socket = await openSocket(program.url, token);
     socket.send(frame(1, 'feed.follow', {}, 'subscription'));
-    const creates = Array.from({ length: 8 }, (_, index) => client.prompts.create.mutate({ text: `accepted ${index}` }));
+    const creates = Array.from({ length: 8 }, (_, index) =>
+      client.prompts.create.mutate({ text: `accepted ${index}` }),
+    );
     await upstream.untilRequests(8);
     const begin = performance.now();
     program.kill('SIGTERM');
@@ -183,7 +187,9 @@ describe('the process', () => {
     const env = { ...home.env, ...model(upstream.baseUrl) };
     const program = await startProcess(env);
     const token = await signUp(program.url, 'ada');
-    const hung = clientFor(program.url, { token }).prompts.create.mutate({ text: 'hangs' }).catch((error: unknown) => error);
+    const hung = clientFor(program.url, { token })
+      .prompts.create.mutate({ text: 'hangs' })
+      .catch((error: unknown) => error);
     await upstream.untilRequests(1);
     const begin = performance.now();
     program.kill('SIGTERM');
@@ -192,7 +198,9 @@ describe('the process', () => {
     expect(performance.now() - begin).toBeLessThan(10_000);
     const again = await startProcess(env);
     const { items } = await clientFor(again.url, { token }).prompts.list.query({});
-    expect(items.map(({ text, status }) => ({ text, status }))).toEqual([{ text: 'hangs', status: expect.stringMatching(/cancelled|failed/) }]);
+    expect(items.map(({ text, status }) => ({ text, status }))).toEqual([
+      { text: 'hangs', status: expect.stringMatching(/cancelled|failed/) },
+    ]);
     again.kill('SIGTERM');
     expect(await again.ended).toBe(0);
   }, 60_000);
@@ -203,7 +211,9 @@ describe('the process', () => {
     await using home = await processHome();
     const program = await startProcess({ ...home.env, ...model(upstream.baseUrl) });
     const token = await signUp(program.url, 'ada');
-    void clientFor(program.url, { token }).prompts.create.mutate({ text: 'hangs' }).catch(() => undefined);
+    void clientFor(program.url, { token })
+      .prompts.create.mutate({ text: 'hangs' })
+      .catch(() => undefined);
     await upstream.untilRequests(1);
     program.kill('SIGTERM');
     await until('closing', () => (program.output.stdout.includes('"closing"') ? true : undefined));
@@ -247,7 +257,12 @@ describe('the process', () => {
     beforeAll(async () => {
       home = await processHome();
       upstream = await fakeUpstream();
-      program = await startProcess({ ...home.env, ...model(upstream.baseUrl), LLM_API_KEY: 'sk-canary-provider-key', LLM_MAX_RETRIES: '0' });
+      program = await startProcess({
+        ...home.env,
+        ...model(upstream.baseUrl),
+        LLM_API_KEY: 'sk-canary-provider-key',
+        LLM_MAX_RETRIES: '0',
+      });
     });
     afterAll(async () => {
       program.kill('SIGTERM');
@@ -266,24 +281,38 @@ describe('the process', () => {
       expect(JSON.parse(similar).result.data.hits[0].prompt.text).toBe('Plan a weekend in Lisbon');
     });
 
-    test.skipIf(process.platform !== 'linux')('it listens on its two ports and nowhere else, and has no account (T84)', async () => {
-      const expected = [program.url, program.metricsUrl].map((url) => Number(new URL(url).port));
-      expect((await listeningPorts(program.pid)).sort()).toEqual(expected.sort());
-      for (const [username, password] of [['admin', 'admin'], ['admin', 'admin-admin-admin'], ['root', 'promptwell']])
-        expect((await call(program.url, 'auth.login', { input: { username, password } })).status).toBe(401);
-    });
+    test.skipIf(process.platform !== 'linux')(
+      'it listens on its two ports and nowhere else, and has no account (T84)',
+      async () => {
+        const expected = [program.url, program.metricsUrl].map((url) => Number(new URL(url).port));
+        expect((await listeningPorts(program.pid)).sort()).toEqual(expected.sort());
+        for (const [username, password] of [
+          ['admin', 'admin'],
+          ['admin', 'admin-admin-admin'],
+          ['root', 'promptwell'],
+        ])
+          expect((await call(program.url, 'auth.login', { input: { username, password } })).status).toBe(401);
+      },
+    );
 
     test('secrets and prompts are in no line of its log, and every line is JSON (T82, T55)', async () => {
       const password = 'canary password of ada';
       const { tokens } = await clientFor(program.url).auth.signup.mutate({ username: 'canary-ada', password });
       const client = clientFor(program.url, { token: tokens.accessToken });
-      await client.prompts.create.mutate({ text: 'canary-text \n{"level":"forged"}\u001b[31m', metadata: { note: 'canary-note' } });
+      await client.prompts.create.mutate({
+        text: 'canary-text \n{"level":"forged"}\u001b[31m',
+        metadata: { note: 'canary-note' },
+      });
       upstream.script(refuses(500));
       await client.prompts.create.mutate({ text: 'canary-failed' }).catch(() => undefined);
       await client.prompts.similar.query({ query: 'canary-query' });
       await call(program.url, 'auth.login', { input: { username: 'canary-ada', password: 'canary wrong password' } });
       await call(program.url, 'auth.me?token=canary-in-url', { token: 'canary-bearer', method: 'GET' });
-      await call(program.url, 'prompts.list', { token: tokens.accessToken, method: 'GET', input: { cursor: 'canary-cursor' } });
+      await call(program.url, 'prompts.list', {
+        token: tokens.accessToken,
+        method: 'GET',
+        input: { cursor: 'canary-cursor' },
+      });
       await until('the log', () => (program.output.stdout.includes('"refused"') ? true : undefined));
       const { stdout } = program.output;
       for (const line of stdout.trim().split('\n')) expect(() => JSON.parse(line)).not.toThrow();
@@ -302,14 +331,17 @@ describe('the process', () => {
       expect(modes.filter(({ mode }) => (mode & 0o077) !== 0)).toEqual([]);
     });
 
-    test.skipIf(!isEmbedded)('a second start on its folder ends within two seconds and names the first (T87)', async () => {
-      const begin = performance.now();
-      const second = spawnMain(home.env);
-      expect(await second.ended).toBe(1);
-      expect(performance.now() - begin).toBeLessThan(4_000);
-      expect(second.output.stderr).toContain(`(process ${program.pid})`);
-      expect((await fetch(`${program.url}/readyz`)).status).toBe(200);
-    });
+    test.skipIf(!isEmbedded)(
+      'a second start on its folder ends within two seconds and names the first (T87)',
+      async () => {
+        const begin = performance.now();
+        const second = spawnMain(home.env);
+        expect(await second.ended).toBe(1);
+        expect(performance.now() - begin).toBeLessThan(4_000);
+        expect(second.output.stderr).toContain(`(process ${program.pid})`);
+        expect((await fetch(`${program.url}/readyz`)).status).toBe(200);
+      },
+    );
   });
 });
 
@@ -318,7 +350,9 @@ async function listeningPorts(pid: number): Promise<number[]> {
   const descriptors = await readdir(`/proc/${pid}/fd`);
   const links = await Promise.all(descriptors.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => '')));
   const own = new Set(links.map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
-  const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')));
+  const tables = await Promise.all(
+    ['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')),
+  );
   const listening = '0A';
   return tables
     .flatMap((text) => text.trim().split('\n').slice(1))

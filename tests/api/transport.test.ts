@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { limits } from '../../src/http/limits.js';
+import { TurnedClock } from '../support/clock.js';
 import { startService, type TestPerson, type TestService } from '../support/service.js';
 import { until } from '../support/wait.js';
 import { call, exchange, frame, openSocket, statusOf } from '../support/wire.js';
@@ -9,7 +11,9 @@ const mebibyte = 1_048_576;
 let service: TestService;
 let ada: TestPerson;
 beforeAll(async () => {
-  service = await startService({ env: { SOCKETS_PER_USER: '8', SOCKETS_PER_ADDRESS: '40', SUBSCRIPTIONS_PER_SOCKET: '3' } });
+  service = await startService({
+    env: { SOCKETS_PER_USER: '8', SOCKETS_PER_ADDRESS: '40', SUBSCRIPTIONS_PER_SOCKET: '3' },
+  });
   ada = await service.signUp();
 });
 afterAll(async () => {
@@ -75,17 +79,21 @@ describe('bodies', () => {
     expect(process.memoryUsage.rss() - before).toBeLessThan(96 * mebibyte);
   });
 
-  test.each(['text/plain', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencoded', 'application/json\t', 'application/jsonp', 'application/json; charset=utf-16'])(
-    'a body of type %j is refused and nothing is executed (T70)',
-    async (type) => {
-      const body = `{"username":"csrf-user","password":"${ada.password}"}`;
-      const path = `POST /trpc/auth.signup HTTP/1.1\r\nHost: localhost\r\nconnection: close\r\ncontent-length: ${body.length}\r\n`;
-      const answer = await exchange(service.url, `${path}content-type: ${type}\r\n\r\n${body}`);
-      // A blank at the end of a header's value is no part of it.
-      if (type.endsWith('\t')) return expect(statusOf(answer)).toBe(200);
-      expect(statusOf(answer)).toBe(415);
-    },
-  );
+  test.each([
+    'text/plain',
+    'multipart/form-data; boundary=x',
+    'application/x-www-form-urlencoded',
+    'application/json\t',
+    'application/jsonp',
+    'application/json; charset=utf-16',
+  ])('a body of type %j is refused and nothing is executed (T70)', async (type) => {
+    const body = `{"username":"csrf-user","password":"${ada.password}"}`;
+    const path = `POST /trpc/auth.signup HTTP/1.1\r\nHost: localhost\r\nconnection: close\r\ncontent-length: ${body.length}\r\n`;
+    const answer = await exchange(service.url, `${path}content-type: ${type}\r\n\r\n${body}`);
+    // A blank at the end of a header's value is no part of it.
+    if (type.endsWith('\t')) return expect(statusOf(answer)).toBe(200);
+    expect(statusOf(answer)).toBe(415);
+  });
 
   test('a body of no type, and a compressed one, are refused (T70, T42)', async () => {
     const body = '{"username":"a","password":"b"}';
@@ -110,37 +118,72 @@ describe('bodies', () => {
 describe('methods, headers and hosts', () => {
   test('a mutation by GET, any other method, and a streamed create over HTTP are refused (T71)', async () => {
     const { token } = ada;
-    expect((await call(service.url, 'prompts.create', { token, method: 'GET', input: { text: 'by GET' } })).status).toBe(405);
+    expect(
+      (await call(service.url, 'prompts.create', { token, method: 'GET', input: { text: 'by GET' } })).status,
+    ).toBe(405);
     for (const method of ['PUT', 'PATCH', 'DELETE'])
-      expect((await call(service.url, 'prompts.create', { token, method, input: { text: 'x' } })).status, method).toBe(405);
-    const trace = await exchange(service.url, 'TRACE /trpc/system.info HTTP/1.1\r\nHost: localhost\r\nx-secret: 1\r\nconnection: close\r\n\r\n');
+      expect((await call(service.url, 'prompts.create', { token, method, input: { text: 'x' } })).status, method).toBe(
+        405,
+      );
+    const trace = await exchange(
+      service.url,
+      'TRACE /trpc/system.info HTTP/1.1\r\nHost: localhost\r\nx-secret: 1\r\nconnection: close\r\n\r\n',
+    );
     expect(statusOf(trace)).toBe(405);
     expect(trace).not.toContain('x-secret');
     const input = { text: 'streamed', idempotencyKey: 'k' };
     expect((await call(service.url, 'prompts.stream', { token, method: 'GET', input })).status).toBe(405);
-    const batched = await call(service.url, 'prompts.list,prompts.stream?batch=1', { token, input: { 0: {}, 1: input } });
+    const batched = await call(service.url, 'prompts.list,prompts.stream?batch=1', {
+      token,
+      input: { 0: {}, 1: input },
+    });
     expect(batched.status).toBeGreaterThanOrEqual(400);
     expect((await ada.client.prompts.list.query({})).items.map(({ text }) => text)).not.toContain('streamed');
   });
 
   test('X-HTTP-Method-Override changes nothing (T71)', async () => {
     const headers = { 'x-http-method-override': 'POST' };
-    const answer = await call(service.url, 'prompts.create', { token: ada.token, method: 'GET', input: { text: 'x' }, headers });
+    const answer = await call(service.url, 'prompts.create', {
+      token: ada.token,
+      method: 'GET',
+      input: { text: 'x' },
+      headers,
+    });
     expect(answer.status).toBe(405);
   });
 
-  test.each(['a b', 'x:99999', '[', 'a/?#', '', 'localhost:1:2', "a'", '-'])('the host %j is refused, over HTTP and as a socket (T65)', async (host) => {
-    const head = `GET /trpc/system.info HTTP/1.1\r\nHost: ${host}\r\nconnection: close\r\nauthorization: Bearer ${ada.token}\r\n\r\n`;
-    expect(statusOf(await exchange(service.url, head))).toBe(400);
-    const upgrade = `GET /trpc?connectionParams=1 HTTP/1.1\r\nHost: ${host}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n`;
-    expect(statusOf(await exchange(service.url, upgrade))).toBe(400);
-    expect(await isAlive()).toBe(true);
-  });
+  test.each(['a b', 'x:99999', '[', 'a/?#', '', 'localhost:1:2', "a'", '-'])(
+    'the host %j is refused, over HTTP and as a socket (T65)',
+    async (host) => {
+      const head = `GET /trpc/system.info HTTP/1.1\r\nHost: ${host}\r\nconnection: close\r\nauthorization: Bearer ${ada.token}\r\n\r\n`;
+      expect(statusOf(await exchange(service.url, head))).toBe(400);
+      const upgrade = `GET /trpc?connectionParams=1 HTTP/1.1\r\nHost: ${host}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n`;
+      expect(statusOf(await exchange(service.url, upgrade))).toBe(400);
+      expect(await isAlive()).toBe(true);
+    },
+  );
 
   test('odd request targets neither crash nor open anything (T65)', async () => {
-    for (const target of ['//', '//evil/trpc/auth.me', 'http://evil/trpc/auth.me', '/trpc/%E0%A4%A', '/trpc/../trpc/auth.me', `/trpc/${'a'.repeat(3_000)}`, '/trpc/auth.me,,,', '*', '/trpc/__proto__', '/trpc/constructor.prototype', '/trpc/auth.__proto__.x'])
-      for (const upgrade of ['connection: close', 'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==']) {
-        const status = statusOf(await exchange(service.url, `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${upgrade}\r\n\r\n`));
+    for (const target of [
+      '//',
+      '//evil/trpc/auth.me',
+      'http://evil/trpc/auth.me',
+      '/trpc/%E0%A4%A',
+      '/trpc/../trpc/auth.me',
+      `/trpc/${'a'.repeat(3_000)}`,
+      '/trpc/auth.me,,,',
+      '*',
+      '/trpc/__proto__',
+      '/trpc/constructor.prototype',
+      '/trpc/auth.__proto__.x',
+    ])
+      for (const upgrade of [
+        'connection: close',
+        'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==',
+      ]) {
+        const status = statusOf(
+          await exchange(service.url, `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${upgrade}\r\n\r\n`),
+        );
         // 0: the connection was cut without an answer.
         expect(status === 0 || (status >= 400 && status < 500), `${status} for ${target} ${upgrade}`).toBe(true);
       }
@@ -148,11 +191,16 @@ describe('methods, headers and hosts', () => {
   });
 
   test('headers beyond 16 kB are refused (T69)', async () => {
-    const answer = await exchange(service.url, `GET /healthz HTTP/1.1\r\nHost: localhost\r\nx-long: ${'x'.repeat(17_000)}\r\n\r\n`);
+    const answer = await exchange(
+      service.url,
+      `GET /healthz HTTP/1.1\r\nHost: localhost\r\nx-long: ${'x'.repeat(17_000)}\r\n\r\n`,
+    );
     expect(statusOf(answer)).toBe(431);
     const many = Array.from({ length: 2_000 }, (_, index) => `x-${index}: ${index}`).join('\r\n');
     const upgrade = `connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==`;
-    expect(statusOf(await exchange(service.url, `GET /trpc HTTP/1.1\r\nHost: localhost\r\n${many}\r\n${upgrade}\r\n\r\n`))).toBe(431);
+    expect(
+      statusOf(await exchange(service.url, `GET /trpc HTTP/1.1\r\nHost: localhost\r\n${many}\r\n${upgrade}\r\n\r\n`)),
+    ).toBe(431);
     expect(await isAlive()).toBe(true);
   });
 
@@ -161,18 +209,26 @@ describe('methods, headers and hosts', () => {
     expect(own.headers.get('x-request-id')).toBe('my-id_1');
     expect((await fetch(`${service.url}/healthz`)).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
     for (const id of ['a b', 'x'.repeat(65), '<script>', 'a;b', 'ä']) {
-      const answer = await exchange(service.url, `GET /healthz HTTP/1.1\r\nHost: localhost\r\nx-request-id: ${id}\r\nconnection: close\r\n\r\n`);
+      const answer = await exchange(
+        service.url,
+        `GET /healthz HTTP/1.1\r\nHost: localhost\r\nx-request-id: ${id}\r\nconnection: close\r\n\r\n`,
+      );
       expect(statusOf(answer), id).toBe(400);
       expect(answer).not.toContain(id);
     }
-    expect((await call(service.url, 'auth.me', { headers: { 'x-request-id': 'mine' } })).error?.data.requestId).toBe('mine');
+    expect((await call(service.url, 'auth.me', { headers: { 'x-request-id': 'mine' } })).error?.data.requestId).toBe(
+      'mine',
+    );
   });
 
   test('a web page of a foreign origin gets no leave to read (T72)', async () => {
     for (const origin of ['https://evil.example', 'null', 'http://localhost.evil.example']) {
       const answer = await fetch(`${service.url}/trpc/auth.me`, { headers: { origin } });
       expect(answer.headers.get('access-control-allow-origin')).toBeNull();
-      const preflight = await fetch(`${service.url}/trpc/auth.me`, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } });
+      const preflight = await fetch(`${service.url}/trpc/auth.me`, {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'POST' },
+      });
       expect(preflight.headers.get('access-control-allow-origin')).toBeNull();
     }
   });
@@ -185,10 +241,73 @@ describe('methods, headers and hosts', () => {
     expect(JSON.stringify(service.logged)).not.toContain(ada.token);
   });
 
-  test.each(["' OR '1'='1", "' UNION SELECT 1 --", '%00', 'pw_%00', "pw_' OR '1'='1", 'eyJ.eyJ.x', 'a'.repeat(9_000), 'pw_'.padEnd(40, 'x')])('a credential of another form is refused as any other (T18): %#', async (token) => {
+  test.each([
+    "' OR '1'='1",
+    "' UNION SELECT 1 --",
+    '%00',
+    'pw_%00',
+    "pw_' OR '1'='1",
+    'eyJ.eyJ.x',
+    'a'.repeat(9_000),
+    'pw_'.padEnd(40, 'x'),
+  ])('a credential of another form is refused as any other (T18): %#', async (token) => {
     const answer = await call(service.url, 'auth.me', { token, method: 'GET' });
     expect(answer.status).toBe(401);
     expect(answer.text).not.toMatch(/SELECT|syntax|node_modules|\.ts:/);
+  });
+});
+
+describe('time and addresses', () => {
+  const attempts = (url: string, count: number, address: (index: number) => string) =>
+    Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        call(url, 'auth.login', {
+          input: { username: `nobody-${index}-${address(index)}`, password: ada.password },
+          headers: { 'x-forwarded-for': address(index) },
+        }).then(({ status }) => status),
+      ),
+    );
+
+  test('X-Forwarded-For from anyone but a configured proxy counts for nothing (T12)', async () => {
+    await using strict = await startService({ env: { LOGIN_FAILURES_PER_15_MIN: '3' } });
+    const statuses = await attempts(strict.url, 20, (index) => `203.0.113.${index}`);
+    expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(3);
+    expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(17);
+  });
+
+  test('behind a configured proxy each client is counted for itself, whatever it puts before (T12)', async () => {
+    await using proxied = await startService({ env: { LOGIN_FAILURES_PER_15_MIN: '3', TRUST_PROXY: '127.0.0.1/32' } });
+    const first = await attempts(proxied.url, 6, (index) => `198.51.100.${index}, 203.0.113.1`);
+    expect(first.filter((status) => status === 429)).toHaveLength(3);
+    expect(await attempts(proxied.url, 1, () => '203.0.113.2')).toEqual([401]);
+  });
+
+  test('a socket ends with its token, and hears nothing more (T66, PF-16)', async () => {
+    const clock = new TurnedClock();
+    await using turned = await startService({ clock });
+    const carol = await turned.signUp();
+    clock.turnMs(60 * 60_000 - 3_000);
+    const socket = await openSocket(turned.url, carol.token);
+    socket.send(frame(1, 'feed.follow', {}, 'subscription'));
+    await until('ready', () => socket.frames.find((text) => text.includes('"ready"')));
+    const begin = performance.now();
+    expect(await socket.closed).toBe(4401);
+    expect(performance.now() - begin).toBeLessThan(8_000);
+    expect(await (await openSocket(turned.url, carol.token)).closed).toBe(4401);
+  });
+
+  test('whoever sends headers byte by byte is cut (T68)', async () => {
+    const { hostname, port } = new URL(service.url);
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => undefined);
+    socket.resume();
+    const begin = performance.now();
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nx: ');
+    const drip = setInterval(() => socket.write('x'), 500);
+    await new Promise((resolve) => socket.once('close', resolve));
+    clearInterval(drip);
+    expect(performance.now() - begin).toBeLessThan(limits.headersTimeoutMs + 3_000);
+    expect(limits.requestTimeoutMs).toBeLessThanOrEqual(30_000);
   });
 });
 
@@ -251,7 +370,23 @@ describe('sockets', () => {
 
   test('what is no message of ours is answered or ignored, and the service lives', async () => {
     const socket = await openSocket(service.url, ada.token);
-    for (const text of ['', '{', '[]', '[[]]', 'null', '1', '"x"', '{"id":null}', '{"id":{}}', '{"id":1,"method":"query"}', '{"id":1,"method":"query","params":{}}', '{"id":1,"method":"evil","params":{"path":"auth.me"}}', '{"id":1,"method":"query","params":{"path":"__proto__"}}', '{"id":1,"method":"subscription.stop"}', `${'['.repeat(200_000)}${']'.repeat(200_000)}`])
+    for (const text of [
+      '',
+      '{',
+      '[]',
+      '[[]]',
+      'null',
+      '1',
+      '"x"',
+      '{"id":null}',
+      '{"id":{}}',
+      '{"id":1,"method":"query"}',
+      '{"id":1,"method":"query","params":{}}',
+      '{"id":1,"method":"evil","params":{"path":"auth.me"}}',
+      '{"id":1,"method":"query","params":{"path":"__proto__"}}',
+      '{"id":1,"method":"subscription.stop"}',
+      `${'['.repeat(200_000)}${']'.repeat(200_000)}`,
+    ])
       socket.ws.send(text);
     socket.send(me(7));
     await until('the last answer', () => socket.frames.find((text) => text.includes(ada.session.user.id)));
@@ -278,8 +413,11 @@ describe('sockets', () => {
 
   test('sockets of an address without credentials are capped, sockets of a user too, and room comes back (T62)', async () => {
     const anonymous = await Promise.all(Array.from({ length: 45 }, () => openSocket(service.url)));
-    const isClosed = (code: Promise<number>) => Promise.race([code, new Promise<number>((resolve) => setTimeout(resolve, 300, 0))]);
-    const refused = (await Promise.all(anonymous.map(({ closed }) => isClosed(closed)))).filter((code) => code === 1008);
+    const isClosed = (code: Promise<number>) =>
+      Promise.race([code, new Promise<number>((resolve) => setTimeout(resolve, 300, 0))]);
+    const refused = (await Promise.all(anonymous.map(({ closed }) => isClosed(closed)))).filter(
+      (code) => code === 1008,
+    );
     expect(refused).toHaveLength(5);
     for (const { ws } of anonymous) ws.terminate();
     await until('room', async () => {
@@ -330,14 +468,18 @@ describe('sockets', () => {
     expect(process.memoryUsage.rss() - before).toBeLessThan(256 * mebibyte);
     reader.ws.resume();
     expect([4408, 1006]).toContain(await reader.closed);
-    const events = reader.frames.map((data) => JSON.parse(data)).filter(({ result }) => result?.data?.data?.prompt !== undefined);
+    const events = reader.frames
+      .map((data) => JSON.parse(data))
+      .filter(({ result }) => result?.data?.data?.prompt !== undefined);
     const lastEventId = events.at(-1)?.result.data.id ?? ready.result.data.id;
     const again = await openSocket(service.url, carol.token);
     again.send({ id: 1, method: 'subscription', params: { path: 'feed.follow', input: follow, lastEventId } });
     heard.push(...events.map(({ result }) => result.data.data.prompt.id));
     const all = (await carol.client.prompts.list.query({ limit: 1 })).items[0]?.id;
     await until('the newest', () => again.frames.find((data) => data.includes(all ?? '')), 20_000);
-    heard.push(...again.frames.map((data) => JSON.parse(data)).flatMap(({ result }) => result?.data?.data?.prompt?.id ?? []));
+    heard.push(
+      ...again.frames.map((data) => JSON.parse(data)).flatMap(({ result }) => result?.data?.data?.prompt?.id ?? []),
+    );
     expect(heard).toHaveLength(120);
     expect(new Set(heard).size).toBe(120);
     again.ws.close();

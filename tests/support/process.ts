@@ -26,7 +26,14 @@ export async function processHome(): Promise<{ env: Record<string, string> } & A
       ? await createServerDatabase(await migratedTemplate(process.env['TEST_DATABASE_URL'] ?? ''))
       : undefined;
   const onServer = { DATABASE_URL: database?.url ?? '', JWT_SECRET: 'tests-only-0123456789abcdef0123456789abcdef' };
-  const own = { PORT: '0', METRICS_PORT: '0', EMBEDDER: 'lexical', DATA_DIR: `${folder.path}/data` };
+  const own = {
+    PORT: '0',
+    METRICS_PORT: '0',
+    EMBEDDER: 'lexical',
+    DATA_DIR: `${folder.path}/data`,
+    PROMPTS_PER_SECOND: '1000',
+    PROMPTS_PER_MINUTE: '10000',
+  };
   return {
     env: database === undefined ? own : { ...own, ...onServer },
     async [Symbol.asyncDispose]() {

@@ -23,7 +23,11 @@ export interface WireCall {
 }
 
 /** Makes one call by hand, POST if it says nothing else: what a client would never send can be sent. */
-export async function call(url: string, path: string, { token, input, method = 'POST', headers = {} }: WireCall = {}): Promise<WireAnswer> {
+export async function call(
+  url: string,
+  path: string,
+  { token, input, method = 'POST', headers = {} }: WireCall = {},
+): Promise<WireAnswer> {
   const body = typeof input === 'string' || input === undefined ? input : JSON.stringify(input);
   const isGet = method === 'GET';
   const query = isGet && body !== undefined ? `?input=${encodeURIComponent(body)}` : '';
@@ -86,4 +90,9 @@ export async function openSocket(url: string, token?: string | null, options: Cl
 }
 
 /** One call as a frame. */
-export const frame = (id: number, path: string, input: unknown = undefined, method = 'query') => ({ id, jsonrpc: '2.0', method, params: { path, input } });
+export const frame = (id: number, path: string, input: unknown = undefined, method = 'query') => ({
+  id,
+  jsonrpc: '2.0',
+  method,
+  params: { path, input },
+});

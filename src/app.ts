@@ -172,7 +172,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     ids,
     log,
     authenticator: accounts.authenticator,
-    onCall: observers.onCall,
+    onCall: (call) => observers.onCall(call),
     onSockets: observers.onSockets,
   });
   // What a call began after the drain: its model is stopped, and what was said is stored.

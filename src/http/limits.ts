@@ -6,6 +6,8 @@
 export const limits = {
   bodyBytes: 1_048_576,
   batchCalls: 10,
+  /** A batch of ten names, each of at most 64 characters, with room. */
+  pathCharacters: 2_000,
   headersTimeoutMs: 10_000,
   /** How often Node looks for requests past their time: its own 30 s would double the limits. */
   timeoutCheckMs: 1_000,

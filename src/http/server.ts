@@ -1,19 +1,19 @@
+import type { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import websocket from '@fastify/websocket';
 import type { AnyTRPCRouter } from '@trpc/server';
-import { TRPCError } from '@trpc/server';
-import type { Socket } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Config } from '../config.js';
 import { Fault } from '../kernel/fault.js';
-import { errorShape } from '../rpc/faults.js';
+import type { Log } from '../platform/log.js';
 import { type ContextDeps, type ContextSource, requestIdOf } from './context.js';
-import { isHostAllowed, isOriginAllowed } from './hosts.js';
+import { guardRequests } from './guard.js';
 import { limits } from './limits.js';
 import { OpenCalls } from './open-calls.js';
-import { mountMetrics, mountProbes, type ProbeDeps, probePaths } from './probes.js';
+import { mountMetrics, mountProbes, type ProbeDeps } from './probes.js';
+import { frameworkFault, refuse } from './refusals.js';
 import { Sockets } from './sockets.js';
 import { mountTrpc } from './trpc.js';
 
@@ -42,43 +42,14 @@ export interface HttpServer {
 export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   const { config } = deps;
   const door: Door = { ...deps, calls: new OpenCalls() };
-  const server = Fastify({
-    logger: false,
-    http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: limits.timeoutCheckMs },
-    bodyLimit: limits.bodyBytes,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 2_000 },
-    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
-    frameworkErrors: (error, request, reply) => {
-      // No hook runs for these; nobody else would end an upgrade.
-      if (request.raw.headers.upgrade !== undefined) request.raw.socket.destroy();
-      else void refuse(reply, frameworkFault(error) ?? error);
-    },
-    genReqId: (request) => requestIdOf(request, deps.ids) ?? '',
-  });
   const sockets = new Sockets({
     socketsPerUser: config.socketsPerUser,
     socketsPerAddress: config.socketsPerAddress,
     watch: (principal, onEnd) => deps.authenticator.watch(principal, onEnd),
-    onCount: deps.onSockets,
+    onCount: (open) => deps.onSockets(open),
   });
-  await server.register(websocket, {
-    options: { maxPayload: limits.bodyBytes, maxFragments: limits.socketFragments, clientTracking: true },
-    // Sockets are closed by `Sockets`, after their calls were answered.
-    preClose: (done: () => void) => done(),
-    // Also told of what peers send wrong: `ws` closes those by itself, with the code that says why.
-    errorHandler: (error, socket, request) => {
-      if (socket.readyState !== socket.OPEN) return;
-      deps.log.error({ err: error, requestId: request.id }, 'a socket could not be served');
-      socket.terminate();
-    },
-  });
-  // Node forgets its own timeouts with the upgrade; `ws` ends this one when the handshake is done.
-  server.server.prependListener('upgrade', (_request, socket: Socket) =>
-    socket.setTimeout(limits.headersTimeoutMs, () => socket.destroy()),
-  );
+  const server = boundedServer(deps);
+  await acceptSockets(server, deps.log);
   // After the sockets' own hook, which marks upgrades: an unmarked one that is refused would stay open for ever.
   guardRequests(server, door);
   acceptOnlyJson(server);
@@ -107,6 +78,43 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   };
 }
 
+function boundedServer({ config, ids }: HttpDeps): FastifyInstance {
+  return Fastify({
+    logger: false,
+    http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: limits.timeoutCheckMs },
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: limits.pathCharacters },
+    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    frameworkErrors: (error, request, reply) => {
+      // No hook runs for these; nobody else would end an upgrade.
+      if (request.raw.headers.upgrade !== undefined) request.raw.socket.destroy();
+      else void refuse(reply, frameworkFault(error) ?? error);
+    },
+    genReqId: (request) => requestIdOf(request, ids) ?? '',
+  });
+}
+
+async function acceptSockets(server: FastifyInstance, log: Log): Promise<void> {
+  await server.register(websocket, {
+    options: { maxPayload: limits.bodyBytes, maxFragments: limits.socketFragments, clientTracking: true },
+    // Sockets are closed by `Sockets`, after their calls were answered.
+    preClose: (done: () => void) => done(),
+    // Also told of what peers send wrong: `ws` closes those by itself, with the code that says why.
+    errorHandler: (error, socket, request) => {
+      if (socket.readyState !== socket.OPEN) return;
+      log.error({ err: error, requestId: request.id }, 'a socket could not be served');
+      socket.terminate();
+    },
+  });
+  // Node forgets its own timeouts with the upgrade; `ws` ends this one when the handshake is done.
+  server.server.prependListener('upgrade', (_request, socket: Socket) =>
+    socket.setTimeout(limits.headersTimeoutMs, () => socket.destroy()),
+  );
+}
+
 async function atMost(limitMs: number, work: PromiseLike<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
@@ -114,69 +122,6 @@ async function atMost(limitMs: number, work: PromiseLike<unknown>): Promise<void
   });
   await Promise.race([work, late]);
   clearTimeout(timer);
-}
-
-function guardRequests(server: FastifyInstance, door: Door): void {
-  const { config } = door;
-  server.addHook('onRequest', async (request, reply) => {
-    if (request.id === '')
-      return refuse(reply, new Fault('invalid', 'x-request-id: must be 1 to 64 letters, digits, _ or -'));
-    reply.header('x-request-id', request.id);
-    if (door.calls.isRefusing) reply.header('connection', 'close');
-    const { host, origin } = request.headers;
-    // Probes come by address, whatever the service's public names are.
-    const isProbe = probePaths.has(request.url);
-    if (!isHostAllowed(host, isProbe ? [] : config.publicHosts))
-      return refuse(reply, new Fault('invalid', 'Host: not a name of this service'));
-    const isUpgrade = request.headers.upgrade !== undefined;
-    if (isUpgrade && !isOriginAllowed(origin, host, config.corsOrigins))
-      return refuse(reply, new Fault('forbidden', 'Origin: not one that may connect'));
-    if (isUpgrade && door.calls.isRefusing)
-      return refuse(reply, new Fault('overloaded', 'This process is closing.', { retryAfterMs: 1_000 }));
-    if (isUpgrade && request.routeOptions.url !== '/trpc')
-      return refuse(reply, new Fault('notFound', 'No WebSocket is here.', { entity: 'path' }));
-    if (request.headers['content-encoding'] !== undefined)
-      return refuse(reply, new Fault('unsupportedMedia', 'Content-Encoding: send the body as it is'));
-    return undefined;
-  });
-  server.addHook('onResponse', async (request, reply) => {
-    const facts = {
-      requestId: request.id,
-      method: request.method,
-      path: request.url.split('?')[0],
-      status: reply.statusCode,
-    };
-    door.log.debug({ ...facts, durationMs: Math.round(reply.elapsedTime) }, 'answered');
-  });
-  server.setNotFoundHandler((_request, reply) =>
-    refuse(reply, new Fault('notFound', 'Nothing is here.', { entity: 'path' })),
-  );
-  server.setErrorHandler((error: FastifyError, request, reply) => {
-    const fault = frameworkFault(error);
-    if (fault === null) door.log.error({ err: error, requestId: request.id }, 'request failed');
-    return refuse(reply, fault ?? error);
-  });
-}
-
-/** Fastify's own refusals as faults; null when the error is a bug. */
-function frameworkFault(error: FastifyError): Fault | null {
-  if (error instanceof Fault) return error;
-  if (error.statusCode === 413)
-    return new Fault('tooLarge', `The body is larger than ${limits.bodyBytes} bytes.`, {
-      limitBytes: limits.bodyBytes,
-    });
-  if (error.statusCode === 415) return new Fault('unsupportedMedia', 'Content-Type: send application/json');
-  const status = error.statusCode ?? 500;
-  return status >= 400 && status < 500 ? new Fault('invalid', 'The request is malformed.') : null;
-}
-
-/** Whatever of the body was not read yet is not read any more: the connection ends with the answer. */
-function refuse(reply: FastifyReply, cause: Error): FastifyReply {
-  if (!reply.request.raw.complete) reply.header('connection', 'close');
-  const error = new TRPCError({ code: 'INTERNAL_SERVER_ERROR', message: cause.message, cause });
-  const requestId = reply.request.id === '' ? null : reply.request.id;
-  const shape = errorShape(error, undefined, requestId);
-  return reply.code(shape.data.httpStatus).send({ error: shape });
 }
 
 /** JSON in strict UTF-8 is the one media type; the text is handed on unparsed, for tRPC to parse. */

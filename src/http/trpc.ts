@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { AnyTRPCRouter, TRPCError } from '@trpc/server';
 import { fastifyRequestHandler } from '@trpc/server/adapters/fastify';
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws';
@@ -18,8 +17,7 @@ import type { AdmittedSocket, Sockets } from './sockets.js';
 export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets): void {
   const connection = new HttpConnection(door.config.socketsPerUser);
   const webSocketOnly = webSocketOnlyPaths(door.router);
-  server.get('/trpc/:path', call);
-  server.post('/trpc/:path', call);
+  server.route({ method: ['GET', 'POST'], url: '/trpc/:path', handler: call });
   server.route({
     method: ['DELETE', 'PATCH', 'PUT', 'TRACE'],
     url: '/trpc/:path',
@@ -91,7 +89,7 @@ function mountSockets(server: FastifyInstance, door: Door, sockets: Sockets): vo
     });
     if (!sockets.hasRoomFor(request.ip)) return guarded.close(closeCodes.policy, 'too many sockets');
     admitted.set(guarded, { socket: sockets.admit(guarded, request.ip), request });
-    onConnection(guarded as unknown as WebSocket, request.raw as IncomingMessage);
+    onConnection(guarded as unknown as WebSocket, request.raw);
   });
 }
 

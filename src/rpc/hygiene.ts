@@ -15,22 +15,35 @@ const maxPathLength = 200;
  * Cost: one walk without recursion over the parsed input, bounded by the body limit. Faults: `invalid` naming the field.
  */
 export function refuseUnstorable(input: unknown): void {
-  const waiting: { value: unknown; path: string; depth: number }[] = [{ value: input, path: '', depth: 0 }];
+  const waiting: Part[] = [{ value: input, path: '', depth: 0 }];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const { value, path, depth } = next;
-    if (typeof value === 'string') refuseText(value, path);
-    if (typeof value !== 'object' || value === null) continue;
-    if (depth >= maxInputDepth) throw invalidField(path, `is nested deeper than ${maxInputDepth} levels`);
-    for (const key of Object.keys(value)) {
-      const child: unknown = (value as Record<string, unknown>)[key];
-      const isPlain = child === null || (typeof child !== 'object' && typeof child !== 'string');
-      // Paths of array items are told by their array: a long one costs a look at each item and no more.
-      const childPath = Array.isArray(value) || depth >= namedDepth ? path : joined(path, key);
-      if (!Array.isArray(value)) refuseKey(key, childPath);
-      if (!isPlain) waiting.push({ value: child, path: childPath, depth: depth + 1 });
-    }
+    if (typeof next.value === 'string') refuseText(next.value, next.path);
+    else if (typeof next.value === 'object' && next.value !== null)
+      for (const part of partsOf(next.value, next)) waiting.push(part);
   }
 }
+
+/** A piece of the input that is still to be looked at. */
+interface Part {
+  value: unknown;
+  path: string;
+  depth: number;
+}
+
+/** What could hold something bad in an object or array. Array items are told of by their array: a long one is cheap. */
+function partsOf(whole: object, { path, depth }: Part): Part[] {
+  if (depth >= maxInputDepth) throw invalidField(path, `is nested deeper than ${maxInputDepth} levels`);
+  if (Array.isArray(whole))
+    return whole.filter(mayHoldText).map((value: unknown) => ({ value, path, depth: depth + 1 }));
+  return Object.entries(whole).map(([key, value]: [string, unknown]) => {
+    const childPath = depth >= namedDepth ? path : joined(path, key);
+    refuseKey(key, childPath);
+    return { value, path: childPath, depth: depth + 1 };
+  });
+}
+
+const mayHoldText = (value: unknown): boolean =>
+  typeof value === 'string' || (typeof value === 'object' && value !== null);
 
 function refuseKey(key: string, path: string): void {
   if (key === '__proto__') throw invalidField(path, 'has a key named __proto__');

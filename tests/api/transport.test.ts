@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { limits } from '../../src/http/limits.js';
+import { TurnedClock } from '../support/clock.js';
 import { startService, type TestPerson, type TestService } from '../support/service.js';
 import { until } from '../support/wait.js';
 import { call, exchange, frame, openSocket, statusOf } from '../support/wire.js';
@@ -252,6 +254,60 @@ describe('methods, headers and hosts', () => {
     const answer = await call(service.url, 'auth.me', { token, method: 'GET' });
     expect(answer.status).toBe(401);
     expect(answer.text).not.toMatch(/SELECT|syntax|node_modules|\.ts:/);
+  });
+});
+
+describe('time and addresses', () => {
+  const attempts = (url: string, count: number, address: (index: number) => string) =>
+    Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        call(url, 'auth.login', {
+          input: { username: `nobody-${index}-${address(index)}`, password: ada.password },
+          headers: { 'x-forwarded-for': address(index) },
+        }).then(({ status }) => status),
+      ),
+    );
+
+  test('X-Forwarded-For from anyone but a configured proxy counts for nothing (T12)', async () => {
+    await using strict = await startService({ env: { LOGIN_FAILURES_PER_15_MIN: '3' } });
+    const statuses = await attempts(strict.url, 20, (index) => `203.0.113.${index}`);
+    expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(3);
+    expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(17);
+  });
+
+  test('behind a configured proxy each client is counted for itself, whatever it puts before (T12)', async () => {
+    await using proxied = await startService({ env: { LOGIN_FAILURES_PER_15_MIN: '3', TRUST_PROXY: '127.0.0.1/32' } });
+    const first = await attempts(proxied.url, 6, (index) => `198.51.100.${index}, 203.0.113.1`);
+    expect(first.filter((status) => status === 429)).toHaveLength(3);
+    expect(await attempts(proxied.url, 1, () => '203.0.113.2')).toEqual([401]);
+  });
+
+  test('a socket ends with its token, and hears nothing more (T66, PF-16)', async () => {
+    const clock = new TurnedClock();
+    await using turned = await startService({ clock });
+    const carol = await turned.signUp();
+    clock.turnMs(60 * 60_000 - 3_000);
+    const socket = await openSocket(turned.url, carol.token);
+    socket.send(frame(1, 'feed.follow', {}, 'subscription'));
+    await until('ready', () => socket.frames.find((text) => text.includes('"ready"')));
+    const begin = performance.now();
+    expect(await socket.closed).toBe(4401);
+    expect(performance.now() - begin).toBeLessThan(8_000);
+    expect(await (await openSocket(turned.url, carol.token)).closed).toBe(4401);
+  });
+
+  test('whoever sends headers byte by byte is cut (T68)', async () => {
+    const { hostname, port } = new URL(service.url);
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => undefined);
+    socket.resume();
+    const begin = performance.now();
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nx: ');
+    const drip = setInterval(() => socket.write('x'), 500);
+    await new Promise((resolve) => socket.once('close', resolve));
+    clearInterval(drip);
+    expect(performance.now() - begin).toBeLessThan(limits.headersTimeoutMs + 3_000);
+    expect(limits.requestTimeoutMs).toBeLessThanOrEqual(30_000);
   });
 });
 

@@ -1,5 +1,5 @@
-import type { Config } from './config.js';
-import { createAccounts } from './features/accounts/accounts.js';
+import { type Config, ConfigError } from './config.js';
+import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
@@ -11,6 +11,7 @@ import { createHttpServer } from './http/server.js';
 import { type Clock, systemClock } from './kernel/clock.js';
 import { type Ids, systemIds } from './kernel/ids.js';
 import { type CloseReport, Lifecycle } from './kernel/lifecycle.js';
+import { createAuth } from './platform/auth/auth.js';
 import { loadAuthKeys } from './platform/auth/secret.js';
 import { CursorCodec } from './platform/cursor.js';
 import { openDatabase } from './platform/db/client.js';
@@ -81,10 +82,11 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
 
   const keys = await loadAuthKeys(config.auth, ids);
   const cursors = new CursorCodec(keys.cursors);
+  // Before the database: a missing model is said at once, not after the first start's seconds.
+  const chosen = await chooseEmbedder(config.embedding);
   const db = await openDatabase({ config: config.db, clock, ids, log, ...databaseOptions(options) });
   lifecycle.onClose('database', deadlinesMs.database, () => db.close());
 
-  const chosen = await chooseEmbedder(config.embedding);
   const embedder =
     options.embedder ??
     createEmbedder({
@@ -106,7 +108,14 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     onThrottled: observers.onThrottled,
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
-  const accounts = await createAccounts({ db, clock, ids, keys, throttle, config: config.auth });
+  const accounts = await createAccounts({
+    db,
+    clock,
+    ids,
+    auth: createAuth({ keys, clock, ids, config: config.auth }),
+    throttle,
+    config: config.auth,
+  });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
 
   const events = new EventLog(db);
@@ -172,16 +181,23 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     ids,
     log,
     authenticator: accounts.authenticator,
-    onCall: observers.onCall,
+    onCall: (call) => observers.onCall(call),
     onSockets: observers.onSockets,
   });
+  // What a call began after the drain: its model is stopped, and what was said is stored.
+  lifecycle.onClose('last generations', deadlinesMs.small, () => generations.drain(0));
+  // Cuts followers too: a stream that ends by itself counts as complete and is not resumed elsewhere.
   lifecycle.onClose('door', deadlinesMs.door, () => door.close());
-  lifecycle.onClose('generations', config.shutdownMs, () => generations.drain(Math.max(0, config.shutdownMs - 4_000)));
+  const { drainMs, drainDeadlineMs } = drainTimes(config.shutdownMs);
+  lifecycle.onClose('generations', drainDeadlineMs, () => generations.drain(drainMs));
   lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
 
   await leases.start();
   indexing.wake();
-  const [url, metricsUrl] = await Promise.all([door.listen(), metricsServer.listen()]);
+  const [url, metricsUrl] = await Promise.all([
+    door.listen().catch(portFault('PORT')),
+    metricsServer.listen().catch(portFault('METRICS_PORT')),
+  ]);
   return {
     url,
     metricsUrl,
@@ -192,7 +208,20 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
 }
 
 /** How long each part may take to close; together with the drain they stay within ten seconds. */
-const deadlinesMs = { small: 1_000, door: 2_000, embedder: 2_000, database: 8_000 } as const;
+const deadlinesMs = { small: 1_000, door: 3_000, embedder: 2_000, database: 8_000 } as const;
+
+/** Models may finish for half of the shutdown; what they said by then has a fifth of it to be stored. */
+const drainTimes = (shutdownMs: number) => ({ drainMs: shutdownMs * 0.5, drainDeadlineMs: shutdownMs * 0.7 });
+
+/** Says which variable names the port that another program has. */
+const portFault = (variable: 'PORT' | 'METRICS_PORT') => (cause: NodeJS.ErrnoException) => {
+  const { code, message } = cause;
+  const reason =
+    code === 'EADDRINUSE'
+      ? 'another program has this port; set another, or 0 for any free one'
+      : 'cannot be listened on';
+  throw new ConfigError(`${variable}: ${reason} (${message})`, { cause });
+};
 
 const databaseOptions = ({ compiledUrl, seedTarball }: AppOptions) => ({
   ...(compiledUrl === undefined ? {} : { threadUrl: new URL('platform/db/pglite-thread.js', compiledUrl).href }),

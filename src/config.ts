@@ -87,9 +87,6 @@ export const Environment = z.object({
   SHUTDOWN_MS: integer(100, 60_000, 9_000).describe('Longest graceful shutdown.'),
 });
 
-/** The names of the environment's variables. */
-export type EnvironmentName = keyof z.infer<typeof Environment>;
-
 /** Everything the house is told, grouped as the house is. Frozen. */
 export type Config = ReturnType<typeof grouped>;
 

@@ -1,15 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import type { Authenticator, Principal } from '../kernel/access.js';
+import type { Clock } from '../kernel/clock.js';
 import type { Ids } from '../kernel/ids.js';
 import type { Log } from '../platform/log.js';
 import type { Connection, Context } from '../rpc/context.js';
+import type { OpenCalls } from './open-calls.js';
 
 /** What every context is made from. */
 export interface ContextDeps {
   authenticator: Authenticator;
+  clock: Clock;
   ids: Ids;
   log: Log;
   onCall: Context['onCall'];
+}
+
+/** What contexts are made from once the door stands. */
+export interface ContextSource extends ContextDeps {
+  calls: OpenCalls;
 }
 
 /** The facts of one HTTP request or one WebSocket that a context needs. */
@@ -54,7 +62,7 @@ export class HttpConnection implements Connection {
 }
 
 /** The context of one caller; the credential is checked anew at each `identify`, through the authenticator's cache. */
-export function contextOf(deps: ContextDeps, caller: Caller): Context {
+export function contextOf(deps: ContextSource, caller: Caller): Context {
   const identify = async (): Promise<Principal | null> =>
     caller.credential === null ? null : deps.authenticator.authenticate(caller.credential);
   return {
@@ -65,7 +73,9 @@ export function contextOf(deps: ContextDeps, caller: Caller): Context {
     connection: caller.connection,
     identify,
     watch: (principal, onEnd) => deps.authenticator.watch(principal, onEnd),
+    enter: () => deps.calls.enter(),
     onCall: deps.onCall,
+    monotonicMs: () => deps.clock.monotonicMs(),
   };
 }
 
@@ -78,9 +88,9 @@ export function requestIdOf(request: IncomingMessage, ids: Ids): string | null {
   return typeof sent === 'string' && requestIdForm.test(sent) ? sent : null;
 }
 
-/** The bearer token of an Authorization header; tokens in URLs are ignored. */
+/** The bearer token of an Authorization header, empty when it has another form; tokens in URLs are ignored. */
 export function bearerOf(request: IncomingMessage): string | null {
-  const match = /^Bearer ([^\s]{1,4096})$/i.exec(request.headers.authorization ?? '');
-  if (match?.[1] !== undefined) return match[1];
-  return request.headers.authorization === undefined ? null : '';
+  const { authorization } = request.headers;
+  if (authorization === undefined) return null;
+  return /^Bearer (\S+)$/i.exec(authorization)?.[1] ?? '';
 }

@@ -6,6 +6,8 @@ import { closeCodes, limits } from './limits.js';
 
 const openState = 1;
 const openingBracket = 0x5b;
+/** How long a peer has to answer a closing frame. */
+const closingMs = 1_000;
 
 /**
  * A WebSocket as tRPC sees it, with the bounds that tRPC's adapter does not set: the rate of messages, the calls of a
@@ -17,10 +19,11 @@ const openingBracket = 0x5b;
 export class GuardedSocket extends EventEmitter implements Connection {
   readonly #socket: WebSocket;
   readonly #clock: Clock;
-  #allowance: number = limits.socketBurstMessages;
+  #allowance: number = limits.socketBurstCalls;
   #refilledAtMs: number;
   #waiting: (() => void)[] = [];
   #stall: NodeJS.Timeout | undefined;
+  #cut: NodeJS.Timeout | undefined;
 
   readonly #maxSubscriptions: number;
   #subscriptions = 0;
@@ -32,9 +35,11 @@ export class GuardedSocket extends EventEmitter implements Connection {
     this.#maxSubscriptions = deps.maxSubscriptions;
     this.#refilledAtMs = deps.clock.monotonicMs();
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
-    socket.on('error', (error) => this.listenerCount('error') > 0 && this.emit('error', error));
+    // A frame against the protocol: `ws` has begun to close with the code that says so.
+    socket.on('error', () => this.#cutSoon());
     socket.once('close', (code) => {
       clearTimeout(this.#stall);
+      clearTimeout(this.#cut);
       this.#release();
       this.emit('close', code);
     });
@@ -45,13 +50,16 @@ export class GuardedSocket extends EventEmitter implements Connection {
     return this.#socket.readyState;
   }
 
-  /** Sends a frame; a socket that already holds too many unsent bytes is closed instead. */
+  /** Sends a frame of any length; a socket that already holds too many unsent bytes is closed instead. */
   send(data: string | Uint8Array): void {
     if (this.#socket.readyState !== openState) return;
+    if (this.#socket.bufferedAmount > limits.socketBufferedBytes) return this.#closeSlow();
     this.#socket.send(data, () => this.#flushed());
-    if (this.#socket.bufferedAmount > limits.socketBufferedBytes) this.#closeSlow();
-    else if (this.#socket.bufferedAmount > limits.socketHighWaterBytes)
-      this.#stall ??= setTimeout(() => this.#closeSlow(), limits.socketStallMs);
+    const unsentBytes = this.#socket.bufferedAmount;
+    if (unsentBytes <= limits.socketHighWaterBytes) return;
+    const excessBytes = Math.max(0, unsentBytes - limits.socketBufferedBytes);
+    const patienceMs = limits.socketStallMs + (excessBytes / limits.socketSlowestBytesPerSecond) * 1_000;
+    this.#stall ??= setTimeout(() => this.#closeSlow(), patienceMs);
   }
 
   drained(): Promise<void> {
@@ -75,9 +83,7 @@ export class GuardedSocket extends EventEmitter implements Connection {
   /** Closes with a code; a peer that does not answer the closing is cut off. */
   close(code?: number, reason?: string): void {
     this.#socket.close(code, reason);
-    const cut = setTimeout(() => this.#socket.terminate(), 1_000);
-    cut.unref();
-    this.#socket.once('close', () => clearTimeout(cut));
+    this.#cutSoon();
   }
 
   /** Cuts the connection off at once. */
@@ -87,21 +93,30 @@ export class GuardedSocket extends EventEmitter implements Connection {
 
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#socket.readyState !== openState) return;
-    if (isBinary) return this.close(closeCodes.unsupportedData, 'text frames only');
-    if (!this.#mayReceive()) return this.close(closeCodes.policy, 'too many messages');
-    if (Buffer.isBuffer(data) && isOversizedBatch(data)) return this.close(closeCodes.policy, 'batch too large');
+    // `ws` hands a frame over as one buffer; its other forms belong to binary types that are not set.
+    if (isBinary || !Buffer.isBuffer(data)) return this.close(closeCodes.unsupportedData, 'text frames only');
+    const calls = callsIn(data);
+    if (calls > limits.batchCalls) return this.close(closeCodes.policy, 'batch too large');
+    if (!this.#mayReceive(Math.max(calls, data.length / limits.socketBytesPerCall)))
+      return this.close(closeCodes.policy, 'too many messages');
     this.emit('message', data, isBinary);
   }
 
   /** A token bucket in monotonic time. */
-  #mayReceive(): boolean {
+  #mayReceive(calls: number): boolean {
     const now = this.#clock.monotonicMs();
-    const back = ((now - this.#refilledAtMs) / 1_000) * limits.socketMessagesPerSecond;
-    this.#allowance = Math.min(limits.socketBurstMessages, this.#allowance + back);
+    const back = ((now - this.#refilledAtMs) / 1_000) * limits.socketCallsPerSecond;
+    this.#allowance = Math.min(limits.socketBurstCalls, this.#allowance + back);
     this.#refilledAtMs = now;
-    if (this.#allowance < 1) return false;
-    this.#allowance -= 1;
+    if (this.#allowance < calls) return false;
+    this.#allowance -= calls;
     return true;
+  }
+
+  /** A peer that does not answer the closing is cut off. */
+  #cutSoon(): void {
+    if (this.#cut !== undefined) return;
+    this.#cut = setTimeout(() => this.#socket.terminate(), closingMs).unref();
   }
 
   #flushed(): void {
@@ -122,14 +137,14 @@ export class GuardedSocket extends EventEmitter implements Connection {
   }
 }
 
-/** Whether a frame is a JSON array of more calls than a batch may hold; only arrays are parsed for it. */
-function isOversizedBatch(frame: Buffer): boolean {
+/** How many calls a frame holds: the length of a JSON array, else one; only arrays are parsed for it. */
+function callsIn(frame: Buffer): number {
   const first = frame.find((byte) => byte > 0x20);
-  if (first !== openingBracket) return false;
+  if (first !== openingBracket) return 1;
   try {
     const calls: unknown = JSON.parse(frame.toString('utf8'));
-    return Array.isArray(calls) && calls.length > limits.batchCalls;
+    return Array.isArray(calls) ? Math.max(1, calls.length) : 1;
   } catch {
-    return false;
+    return 1;
   }
 }

@@ -6,11 +6,13 @@
 export const limits = {
   bodyBytes: 1_048_576,
   batchCalls: 10,
+  /** A batch of ten names, each of at most 64 characters, with room. */
+  pathCharacters: 2_000,
   headersTimeoutMs: 10_000,
+  /** How often Node looks for requests past their time: its own 30 s would double the limits. */
+  timeoutCheckMs: 1_000,
   requestTimeoutMs: 30_000,
   keepAliveTimeoutMs: 5_000,
-  /** What is left of requests this long after closing began is cut. */
-  closeGraceMs: 1_000,
   socketFragments: 1_024,
   /** A socket without a valid credential is closed after this. */
   socketAuthenticationMs: 5_000,
@@ -18,13 +20,20 @@ export const limits = {
   socketBufferedBytes: 1_048_576,
   /** Writers pause above this many unsent bytes. */
   socketHighWaterBytes: 262_144,
-  /** A socket whose reader took nothing for so long, with more than the high-water mark unsent, is closed. */
+  /** A socket above the high-water mark for so long is closed: its reader stalls. */
   socketStallMs: 5_000,
+  /** One message may be longer than `socketBufferedBytes`: what exceeds it has time at this rate. */
+  socketSlowestBytesPerSecond: 65_536,
   socketPingMs: 25_000,
   socketPongMs: 10_000,
-  /** Messages a socket may send at once, and the rate at which that allowance comes back. */
-  socketBurstMessages: 2_000,
-  socketMessagesPerSecond: 1_000,
+  /** Calls a socket may send at once, and the rate at which that allowance comes back. */
+  socketBurstCalls: 2_000,
+  socketCallsPerSecond: 1_000,
+  /** A long message counts as one call for each of these. */
+  socketBytesPerCall: 4_096,
+  /** How long a closing door waits for the calls under way, and then for the last bytes to be taken. */
+  lastCallsMs: 1_000,
+  lastBytesMs: 1_500,
 } as const;
 
 /** Close codes of WebSockets, as `docs/security.md` lists them. */

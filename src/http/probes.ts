@@ -8,6 +8,9 @@ export interface ProbeDeps {
   renderMetrics(): Promise<{ body: string; contentType: string }>;
 }
 
+/** Where monitoring asks. */
+export const probePaths: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
+
 /** `/healthz`: the process lives. `/readyz`: database, migrations and embedder work; 503 while not, or while draining. */
 export function mountProbes(server: FastifyInstance, deps: ProbeDeps): void {
   server.get('/healthz', async () => ({ status: 'ok' }));

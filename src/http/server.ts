@@ -1,17 +1,19 @@
+import type { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import websocket from '@fastify/websocket';
 import type { AnyTRPCRouter } from '@trpc/server';
-import { TRPCError } from '@trpc/server';
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Config } from '../config.js';
-import type { Clock } from '../kernel/clock.js';
 import { Fault } from '../kernel/fault.js';
-import { errorShape } from '../rpc/faults.js';
-import { type ContextDeps, requestIdOf } from './context.js';
-import { isHostAllowed, isOriginAllowed } from './hosts.js';
+import type { Log } from '../platform/log.js';
+import { type ContextDeps, type ContextSource, requestIdOf } from './context.js';
+import { guardRequests } from './guard.js';
 import { limits } from './limits.js';
+import { OpenCalls } from './open-calls.js';
 import { mountMetrics, mountProbes, type ProbeDeps } from './probes.js';
+import { frameworkFault, refuse } from './refusals.js';
 import { Sockets } from './sockets.js';
 import { mountTrpc } from './trpc.js';
 
@@ -20,123 +22,106 @@ export interface HttpDeps extends ContextDeps, ProbeDeps {
   config: Config['http'];
   metricsToken: string | undefined;
   router: AnyTRPCRouter;
-  clock: Clock;
   onSockets(open: number): void;
 }
+
+/** What the parts of the door share. */
+export interface Door extends HttpDeps, ContextSource {}
 
 /** The door: HTTP and WebSocket on one port. */
 export interface HttpServer {
   /** Opens the port; answers the service's URL. */
   listen(): Promise<string>;
-  /** Tells sockets to reconnect elsewhere and answers every further request with `connection: close`. */
+  /** Refuses new calls and sockets with `overloaded`, tells open sockets to reconnect elsewhere; probes still answer. */
   beginDrain(): void;
-  /** Waits for calls under way, then closes what is left. */
+  /** Answers the calls under way, then cuts sockets (code 1012) and streams, which resume elsewhere. Takes at most 3 s. */
   close(): Promise<void>;
 }
 
 /** Builds the door over a router. Cost: one Fastify instance; nothing listens before `listen()`. */
 export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   const { config } = deps;
-  const server = Fastify({
-    logger: false,
-    bodyLimit: limits.bodyBytes,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 2_000 },
-    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
-    genReqId: (request) => requestIdOf(request, deps.ids) ?? '',
-  });
-  server.server.headersTimeout = limits.headersTimeoutMs;
-  const state = { isDraining: false };
+  const door: Door = { ...deps, calls: new OpenCalls() };
   const sockets = new Sockets({
     socketsPerUser: config.socketsPerUser,
     socketsPerAddress: config.socketsPerAddress,
     watch: (principal, onEnd) => deps.authenticator.watch(principal, onEnd),
-    onCount: deps.onSockets,
+    onCount: (open) => deps.onSockets(open),
   });
-  guardRequests(server, deps, state);
+  const server = boundedServer(deps);
+  await acceptSockets(server, deps.log);
+  // After the sockets' own hook, which marks upgrades: an unmarked one that is refused would stay open for ever.
+  guardRequests(server, door);
   acceptOnlyJson(server);
   await server.register(helmet);
   await server.register(cors, { origin: [...config.corsOrigins], maxAge: 600 });
-  await server.register(websocket, {
-    options: { maxPayload: limits.bodyBytes, maxFragments: limits.socketFragments, clientTracking: true },
-    // Sockets are closed by `Sockets`, after their calls were answered.
-    preClose: (done: () => void) => done(),
-  });
-  mountTrpc(server, deps, sockets);
+  mountTrpc(server, door, sockets);
   mountProbes(server, deps);
   if (deps.metricsToken !== undefined) mountMetrics(server, deps, deps.metricsToken);
   return {
     listen: () => server.listen({ host: config.host, port: config.port }),
     beginDrain() {
-      state.isDraining = true;
+      door.calls.refuse();
       sockets.announceRestart();
     },
     async close() {
-      const closed = server.close();
+      door.calls.refuse();
+      await atMost(limits.lastCallsMs, door.calls.idle());
+      // The replies of the last calls are written in this turn.
+      await turn();
       sockets.closeAll();
-      // Event streams never end by themselves; a cut one is resumed elsewhere, an ended one is not.
-      const cut = setTimeout(() => server.server.closeAllConnections(), limits.closeGraceMs);
+      const closed = server.close();
+      await atMost(limits.lastBytesMs, closed);
+      server.server.closeAllConnections();
       await closed;
-      clearTimeout(cut);
     },
   };
 }
 
-function guardRequests(server: FastifyInstance, deps: HttpDeps, state: { isDraining: boolean }): void {
-  const { config } = deps;
-  server.addHook('onRequest', async (request, reply) => {
-    if (request.id === '')
-      return refuse(reply, new Fault('invalid', 'x-request-id: must be 1 to 64 letters, digits, _ or -'));
-    reply.header('x-request-id', request.id);
-    if (state.isDraining) reply.header('connection', 'close');
-    const { host, origin } = request.headers;
-    if (!isHostAllowed(host, config.publicHosts))
-      return refuse(reply, new Fault('invalid', 'Host: not a name of this service'));
-    const isUpgrade = request.headers.upgrade !== undefined;
-    if (isUpgrade && !isOriginAllowed(origin, host, config.corsOrigins))
-      return refuse(reply, new Fault('forbidden', 'Origin: not one that may connect'));
-    if (request.headers['content-encoding'] !== undefined)
-      return refuse(reply, new Fault('unsupportedMedia', 'Content-Encoding: send the body as it is'));
-    return undefined;
+function boundedServer({ config, ids }: HttpDeps): FastifyInstance {
+  return Fastify({
+    logger: false,
+    http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: limits.timeoutCheckMs },
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: limits.pathCharacters },
+    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    frameworkErrors: (error, request, reply) => {
+      // No hook runs for these; nobody else would end an upgrade.
+      if (request.raw.headers.upgrade !== undefined) request.raw.socket.destroy();
+      else void refuse(reply, frameworkFault(error) ?? error);
+    },
+    genReqId: (request) => requestIdOf(request, ids) ?? '',
   });
-  server.addHook('onResponse', async (request, reply) => {
-    const facts = {
-      requestId: request.id,
-      method: request.method,
-      path: request.url.split('?')[0],
-      status: reply.statusCode,
-    };
-    deps.log.debug({ ...facts, durationMs: Math.round(reply.elapsedTime) }, 'answered');
+}
+
+async function acceptSockets(server: FastifyInstance, log: Log): Promise<void> {
+  await server.register(websocket, {
+    options: { maxPayload: limits.bodyBytes, maxFragments: limits.socketFragments, clientTracking: true },
+    // Sockets are closed by `Sockets`, after their calls were answered.
+    preClose: (done: () => void) => done(),
+    // Also told of what peers send wrong: `ws` closes those by itself, with the code that says why.
+    errorHandler: (error, socket, request) => {
+      if (socket.readyState !== socket.OPEN) return;
+      log.error({ err: error, requestId: request.id }, 'a socket could not be served');
+      socket.terminate();
+    },
   });
-  server.setNotFoundHandler((_request, reply) =>
-    refuse(reply, new Fault('notFound', 'Nothing is here.', { entity: 'path' })),
+  // Node forgets its own timeouts with the upgrade; `ws` ends this one when the handshake is done.
+  server.server.prependListener('upgrade', (_request, socket: Socket) =>
+    socket.setTimeout(limits.headersTimeoutMs, () => socket.destroy()),
   );
-  server.setErrorHandler((error: FastifyError, request, reply) => {
-    const fault = frameworkFault(error);
-    if (fault === null) deps.log.error({ err: error, requestId: request.id }, 'request failed');
-    return refuse(reply, fault ?? error);
+}
+
+async function atMost(limitMs: number, work: PromiseLike<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
   });
-}
-
-/** Fastify's own refusals as faults; null when the error is a bug. */
-function frameworkFault(error: FastifyError): Fault | null {
-  if (error instanceof Fault) return error;
-  if (error.statusCode === 413)
-    return new Fault('tooLarge', `The body is larger than ${limits.bodyBytes} bytes.`, {
-      limitBytes: limits.bodyBytes,
-    });
-  if (error.statusCode === 415) return new Fault('unsupportedMedia', 'Content-Type: send application/json');
-  const status = error.statusCode ?? 500;
-  return status >= 400 && status < 500 ? new Fault('invalid', 'The request is malformed.') : null;
-}
-
-function refuse(reply: FastifyReply, cause: Error): FastifyReply {
-  const error = new TRPCError({ code: 'INTERNAL_SERVER_ERROR', message: cause.message, cause });
-  const requestId = reply.request.id === '' ? null : reply.request.id;
-  const shape = errorShape(error, undefined, requestId);
-  return reply.code(shape.data.httpStatus).send({ error: shape });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 /** JSON in strict UTF-8 is the one media type; the text is handed on unparsed, for tRPC to parse. */

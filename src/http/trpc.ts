@@ -1,53 +1,62 @@
-import type { IncomingMessage } from 'node:http';
 import type { AnyTRPCRouter, TRPCError } from '@trpc/server';
 import { fastifyRequestHandler } from '@trpc/server/adapters/fastify';
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Fault } from '../kernel/fault.js';
-import type { ProcedureMeta } from '../rpc/init.js';
+import type { Log } from '../platform/log.js';
 import { faultOf, isBug } from '../rpc/faults.js';
-import { bearerOf, contextOf, HttpConnection } from './context.js';
+import type { ProcedureMeta } from '../rpc/init.js';
+import { bearerOf, type ContextSource, contextOf, HttpConnection } from './context.js';
 import { GuardedSocket } from './guarded-socket.js';
 import { closeCodes, limits } from './limits.js';
-import type { HttpDeps } from './server.js';
+import type { Door } from './server.js';
 import type { AdmittedSocket, Sockets } from './sockets.js';
 
 /** Mounts the router at `/trpc`: calls and server-sent events over HTTP, everything over WebSocket. */
-export function mountTrpc(server: FastifyInstance, deps: HttpDeps, sockets: Sockets): void {
-  const webSocketOnly = webSocketOnlyPaths(deps.router);
-  const connection = new HttpConnection(deps.config.socketsPerUser);
-  server.all('/trpc/:path', async (request, reply) => {
+export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets): void {
+  const connection = new HttpConnection(door.config.socketsPerUser);
+  const webSocketOnly = webSocketOnlyPaths(door.router);
+  server.route({ method: ['GET', 'POST'], url: '/trpc/:path', handler: call });
+  server.route({
+    method: ['DELETE', 'PATCH', 'PUT', 'TRACE'],
+    url: '/trpc/:path',
+    handler: (_request, reply) => {
+      reply.header('allow', 'GET, POST');
+      throw new Fault('methodNotAllowed', 'Send GET or POST.');
+    },
+  });
+  mountSockets(server, door, sockets);
+
+  async function call(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { path } = request.params as { path: string };
-    if (webSocketOnly.has(path)) throw new Fault('methodNotAllowed', `${path} runs over WebSocket only.`);
+    // Asked before tRPC is: it answers 200 to a subscription and tells of the refusal in the stream.
+    const refused = path.split(',').find((name) => webSocketOnly.has(name));
+    if (refused !== undefined) throw new Fault('methodNotAllowed', `${refused} runs over WebSocket only.`);
     await fastifyRequestHandler({
-      router: deps.router,
+      router: door.router,
       req: request,
       res: reply,
       path,
       maxBatchSize: limits.batchCalls,
       maxBodySize: limits.bodyBytes,
       allowMethodOverride: true,
-      createContext: () => httpContext(deps, request, connection),
-      onError: ({ error, path: at }) => logError(deps, { error, path: at, requestId: request.id }),
+      createContext: () => httpContext(door, request, connection),
+      onError: ({ error, path: at }) => logError(door.log, { error, path: at, requestId: request.id }),
       responseMeta: ({ errors }) => ({ headers: retryHeaders(errors) }),
     });
     return reply;
-  });
-  mountSockets(server, deps, sockets);
+  }
 }
 
 function webSocketOnlyPaths(router: AnyTRPCRouter): Set<string> {
   const procedures = Object.entries<{ _def: { meta?: unknown } }>(router._def.procedures as never);
-  return new Set(
-    procedures
-      .filter(([, { _def }]) => (_def.meta as ProcedureMeta | undefined)?.isWebSocketOnly)
-      .map(([path]) => path),
-  );
+  const isMeant = (meta: unknown): boolean => (meta as ProcedureMeta | undefined)?.isWebSocketOnly === true;
+  return new Set(procedures.filter(([, { _def }]) => isMeant(_def.meta)).map(([path]) => path));
 }
 
-const httpContext = (deps: HttpDeps, request: FastifyRequest, connection: HttpConnection) =>
-  contextOf(deps, {
+const httpContext = (source: ContextSource, request: FastifyRequest, connection: HttpConnection) =>
+  contextOf(source, {
     requestId: request.id,
     address: request.ip,
     credential: bearerOf(request.raw),
@@ -55,12 +64,12 @@ const httpContext = (deps: HttpDeps, request: FastifyRequest, connection: HttpCo
     connection,
   });
 
-function mountSockets(server: FastifyInstance, deps: HttpDeps, sockets: Sockets): void {
+function mountSockets(server: FastifyInstance, door: Door, sockets: Sockets): void {
   const admitted = new WeakMap<GuardedSocket, { socket: AdmittedSocket; request: FastifyRequest }>();
   const onConnection = getWSConnectionHandler({
     // The adapter's type asks for the server it is not used with here.
     wss: undefined as unknown as WebSocketServer,
-    router: deps.router,
+    router: door.router,
     maxBatchSize: limits.batchCalls,
     keepAlive: { enabled: true, pingMs: limits.socketPingMs, pongWaitMs: limits.socketPongMs },
     createContext: async ({ res, info }) => {
@@ -68,29 +77,29 @@ function mountSockets(server: FastifyInstance, deps: HttpDeps, sockets: Sockets)
       const entry = admitted.get(guarded);
       if (entry === undefined) throw new Fault('unauthenticated', 'This socket is closed.', { reason: 'closed' });
       const token = info.connectionParams?.['token'] ?? bearerOf(entry.request.raw);
-      return socketContext(deps, { ...entry, guarded, token });
+      return socketContext(door, { ...entry, guarded, token });
     },
     onError: ({ error, path, ctx }) =>
-      logError(deps, { error, path, requestId: (ctx as { requestId?: string } | undefined)?.requestId }),
+      logError(door.log, { error, path, requestId: (ctx as { requestId?: string } | undefined)?.requestId }),
   });
   server.get('/trpc', { websocket: true }, (socket: WebSocket, request: FastifyRequest) => {
-    if (!sockets.hasRoomFor(request.ip)) return socket.close(closeCodes.policy, 'too many sockets');
     const guarded = new GuardedSocket(socket, {
-      clock: deps.clock,
-      maxSubscriptions: deps.config.subscriptionsPerSocket,
+      clock: door.clock,
+      maxSubscriptions: door.config.subscriptionsPerSocket,
     });
+    if (!sockets.hasRoomFor(request.ip)) return guarded.close(closeCodes.policy, 'too many sockets');
     admitted.set(guarded, { socket: sockets.admit(guarded, request.ip), request });
-    onConnection(guarded as unknown as WebSocket, request.raw as IncomingMessage);
+    onConnection(guarded as unknown as WebSocket, request.raw);
   });
 }
 
 /** The context of a socket, once its credential holds; a socket without a valid one is closed with 4401. */
 async function socketContext(
-  deps: HttpDeps,
+  source: ContextSource,
   entry: { guarded: GuardedSocket; socket: AdmittedSocket; request: FastifyRequest; token: string | null },
 ) {
   const { guarded, request } = entry;
-  const context = contextOf(deps, {
+  const context = contextOf(source, {
     requestId: request.id,
     address: request.ip,
     credential: entry.token,
@@ -122,10 +131,10 @@ function retryHeaders(errors: readonly TRPCError[]): Headers {
 
 /** Each error once: expected ones at info without their input, bugs with stack and cause. */
 function logError(
-  deps: HttpDeps,
+  log: Log,
   failed: { error: TRPCError; path: string | undefined; requestId: string | undefined },
 ): void {
   const { error, path, requestId } = failed;
-  if (isBug(error)) deps.log.error({ err: error.cause ?? error, path, requestId }, 'procedure failed');
-  else deps.log.info({ code: faultOf(error)?.kind ?? error.code, path, requestId }, 'refused');
+  if (isBug(error)) log.error({ err: error.cause ?? error, path, requestId }, 'procedure failed');
+  else log.info({ code: faultOf(error)?.kind ?? error.code, path, requestId }, 'refused');
 }

@@ -23,6 +23,10 @@ export interface Context {
   identify(): Promise<Principal | null>;
   /** Calls back once when the principal's credential ends; answers what stops watching. */
   watch(principal: Principal, onEnd: () => void): () => void;
+  /** Counts a call in; answers what counts it out, or null when the service takes no new work. */
+  enter(): (() => void) | null;
   /** Told of every finished call; a subscription counts when it has started. */
   onCall(call: { path: string; code: string; durationMs: number }): void;
+  /** Milliseconds that never run backwards; for the durations of calls. */
+  monotonicMs(): number;
 }

@@ -23,10 +23,10 @@ export const faultCodes: Readonly<Record<FaultKind, { code: TRPC_ERROR_CODE_KEY;
   upstreamTimeout: { code: 'GATEWAY_TIMEOUT', httpStatus: 504 },
 };
 
-/** What a client gets in `error`; it reads `data.code`. A subtype of tRPC's own: else typed clients know no `details`. */
+/** What a client gets in `error`; it reads `data.code`. */
 export interface ErrorShape {
   message: string;
-  /** The JSON-RPC number; several codes share one. */
+  /** The JSON-RPC number; several codes share one. With a plain number clients would not see the type of `details`. */
   code: TRPC_ERROR_CODE_NUMBER;
   data: {
     code: TRPC_ERROR_CODE_KEY;
@@ -37,6 +37,10 @@ export interface ErrorShape {
   };
 }
 
+/** The most that one answer tells of an input, and the longest path of a field in it. */
+const maxIssues = 20;
+const maxPathLength = 200;
+
 /** The `issues` of anything that looks like a Zod error, with unknown keys named as paths of their own. */
 function schemaIssues(cause: unknown): Issue[] | null {
   if (!(cause instanceof Error) || !('issues' in cause) || !Array.isArray(cause.issues)) return null;
@@ -45,11 +49,14 @@ function schemaIssues(cause: unknown): Issue[] | null {
     const path = (issue.path ?? []).map(String);
     if (issue.code === 'unrecognized_keys')
       for (const key of issue.keys ?? [])
-        issues.push({ path: [...path, key].join('.'), message: 'is not a known field' });
-    else issues.push({ path: path.join('.'), message: issue.message ?? 'does not fit' });
+        issues.push({ path: dotted([...path, key]), message: 'is not a known field' });
+    else issues.push({ path: dotted(path), message: issue.message ?? 'does not fit' });
   }
-  return issues.slice(0, 20);
+  return issues.slice(0, maxIssues);
 }
+
+/** Keys are the caller's: an answer must not grow with them. */
+const dotted = (path: readonly string[]): string => path.join('.').slice(0, maxPathLength);
 
 /** tRPC's own refusals, in words that hold nothing of the input. Others of its codes are bugs here. */
 const ownCodes: Partial<Record<TRPC_ERROR_CODE_KEY, { httpStatus: number; message?: string }>> = {
@@ -87,22 +94,27 @@ export const isBug = (error: TRPCError): boolean => faultOf(error) === null && !
  * INTERNAL_SERVER_ERROR with the request's id. Never a stack, SQL or a path of the machine.
  */
 export function errorShape(error: TRPCError, path: string | undefined, requestId: string | null): ErrorShape {
-  const shape = (
-    code: TRPC_ERROR_CODE_KEY,
-    httpStatus: number,
-    message: string,
-    details: FaultDetails,
-  ): ErrorShape => ({
+  const { code, httpStatus, message, details } = outcomeOf(error, requestId);
+  return {
     message,
     code: TRPC_ERROR_CODES_BY_KEY[code],
     data: { code, httpStatus, path: path ?? null, requestId, details },
-  });
+  };
+}
+
+interface Outcome {
+  code: TRPC_ERROR_CODE_KEY;
+  httpStatus: number;
+  message: string;
+  details: FaultDetails;
+}
+
+function outcomeOf(error: TRPCError, requestId: string | null): Outcome {
   const fault = faultOf(error);
-  if (fault !== null) {
-    const { code, httpStatus } = faultCodes[fault.kind];
-    return shape(code, httpStatus, fault.message, fault.details);
-  }
+  if (fault !== null) return { ...faultCodes[fault.kind], message: fault.message, details: fault.details };
   const own = ownCodes[error.code];
-  if (own !== undefined) return shape(error.code, own.httpStatus, own.message ?? error.message, {});
-  return shape('INTERNAL_SERVER_ERROR', 500, `Something went wrong here. Request ${requestId ?? 'unknown'}.`, {});
+  if (own !== undefined)
+    return { code: error.code, httpStatus: own.httpStatus, message: own.message ?? error.message, details: {} };
+  const message = `Something went wrong here. Request ${requestId ?? 'unknown'}.`;
+  return { code: 'INTERNAL_SERVER_ERROR', httpStatus: 500, message, details: {} };
 }

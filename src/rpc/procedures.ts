@@ -7,13 +7,23 @@ import { t } from './init.js';
 /** Makes a router of procedures. */
 export const router = t.router;
 
-const measured = t.procedure.use(async ({ ctx, path, next }) => {
-  const startedMs = performance.now();
-  const result = await next();
-  const code = result.ok ? 'OK' : errorShape(result.error, path, null).data.code;
-  ctx.onCall({ path, code, durationMs: performance.now() - startedMs });
-  return result;
-});
+const measured = t.procedure
+  .use(async ({ ctx, path, next }) => {
+    const startedMs = ctx.monotonicMs();
+    const result = await next();
+    const code = result.ok ? 'OK' : errorShape(result.error, path, null).data.code;
+    ctx.onCall({ path, code, durationMs: ctx.monotonicMs() - startedMs });
+    return result;
+  })
+  .use(async ({ ctx, next }) => {
+    const leave = ctx.enter();
+    if (leave === null) throw new Fault('overloaded', 'This process is closing: call again.', { retryAfterMs: 1_000 });
+    try {
+      return await next();
+    } finally {
+      leave();
+    }
+  });
 
 const clean = t.middleware(async ({ getRawInput, next }) => {
   refuseUnstorable(await getRawInput());

@@ -41,6 +41,8 @@ test('2: what happens to a prompt is heard in its order, each time with the prom
   const reader = await follow(ada.client);
   const { id } = await store(ada, 'first');
   await ada.client.prompts.update.mutate({ id, text: 'second' });
+  // Deleting blanks what is not delivered yet.
+  await untilHeard(reader, 3);
   await ada.client.prompts.delete.mutate({ id });
   await untilHeard(reader, 4);
   expect(reader.items.slice(1).map(({ kind }) => kind)).toEqual([

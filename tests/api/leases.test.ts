@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.js';
 import { textHash } from '../../src/features/prompts/fingerprint.js';
 import { LeaseStore } from '../../src/features/prompts/store/leases.js';
-import { type NewPrompt, PromptWrites } from '../../src/features/prompts/store/writes.js';
+import type { PromptView } from '../../src/features/prompts/schema.js';
+import { insertPrompt } from '../../src/features/prompts/store/insertion.js';
+import type { NewPrompt } from '../../src/features/prompts/store/writes.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
 import { openDatabase } from '../../src/platform/db/client.js';
@@ -37,7 +39,9 @@ const prompt = (userId: string, text: string, leaseOwner: string | null): NewPro
 /** Stores a prompt as another process would have left it. */
 async function leave(db: Database, owner: { projectId: string; userId: string }, made: NewPrompt): Promise<string> {
   const tenant = { projectId: owner.projectId, spaceId: 1, dimensions: 384 };
-  await db.transaction((tx) => new PromptWrites(tx, tenant).insert(made));
+  const events = { kinds: [], channel: 'promptwell_event' };
+  const { text, values } = insertPrompt(tenant, { prompt: made, vector: null, events, view: {} as PromptView });
+  await db.read(text, values);
   return made.id;
 }
 

@@ -45,13 +45,17 @@ export class EventLog {
     return rows.map(({ xid, id, ...row }) => ({ ...row, position: { xid: BigInt(xid), id: BigInt(id) } }));
   }
 
-  /** Whether events are committed or about to be that no read may return yet. */
+  /**
+   * Whether the newest committed event is one that no read may return yet.
+   *
+   * Order: by the index (xid, id) from its end, one row: a bare condition with LIMIT was planned as a scan of the table.
+   */
   async hasGated(): Promise<boolean> {
-    const rows = await this.#db.read<object>(
-      'SELECT 1 FROM event WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()) LIMIT 1',
+    const [newest] = await this.#db.read<{ isGated: boolean }>(
+      `SELECT xid >= pg_snapshot_xmin(pg_current_snapshot()) AS "isGated" FROM event ORDER BY xid DESC, id DESC LIMIT 1`,
       [],
     );
-    return rows.length > 0;
+    return newest?.isGated ?? false;
   }
 
   /** Deletes events older than `olderThanMs`, in database time. Answers how many. */

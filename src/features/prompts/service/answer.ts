@@ -63,32 +63,29 @@ function faultOf(cause: unknown, provider: string, deps: AskDeps): Fault {
   return new Fault('upstream', 'The model call failed.', { provider }, cause);
 }
 
-/** What is known of a call that ended before its figures came. */
-const unfinished = (answer: ModelAnswer, chosen: ChosenModel) => ({
-  model: chosen.model,
-  finishReason: answer.status === 'cancelled' ? 'cancelled' : null,
-  usage: { inputTokens: null, outputTokens: null, totalTokens: null, cachedInputTokens: null, isEstimated: false },
-  costUsd: null,
-});
-
 /** The row that keeps an answer. */
 export function responseOf(
   answer: ModelAnswer,
   ids: { id: string; promptId: string },
   chosen: ChosenModel,
 ): NewResponse {
-  const { fault } = answer;
-  const { model, finishReason, usage, costUsd } = answer.finish ?? unfinished(answer, chosen);
+  const { finish, fault, status } = answer;
   return {
     ...ids,
-    ...usage,
+    ...figuresOf(finish),
     text: answer.text,
-    model,
+    model: finish?.model ?? chosen.model,
     provider: chosen.provider.name,
-    finishReason,
-    costUsd,
+    finishReason: finish?.finishReason ?? (status === 'cancelled' ? 'cancelled' : null),
     latencyMs: answer.latencyMs,
     timeToFirstTokenMs: answer.timeToFirstTokenMs,
-    error: fault && { kind: fault.kind, message: fault.message, details: fault.details },
+    error: fault === null ? null : { kind: fault.kind, message: fault.message, details: fault.details },
   };
+}
+
+/** Tokens and cost: nothing is known of a call that did not finish. */
+function figuresOf(finish: LlmFinish | null) {
+  if (finish !== null) return { ...finish.usage, costUsd: finish.costUsd };
+  const unknown = { inputTokens: null, outputTokens: null, totalTokens: null, cachedInputTokens: null };
+  return { ...unknown, isEstimated: false, costUsd: null };
 }

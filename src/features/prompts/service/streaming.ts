@@ -51,8 +51,7 @@ export class PromptStreaming {
    */
   async *stream(access: ProjectAccess, input: StreamPromptInput, caller: StreamCaller): AsyncGenerator<StreamItem> {
     const resume = input.lastEventId === undefined ? null : resumeOf(input.lastEventId);
-    const begun =
-      resume === null ? await this.#creation.begin(access, input) : await this.#resumed(access, input, resume);
+    const begun = await this.#begin(access, input, resume);
     const { prompt } = begun;
     if (resume?.offset === 'end') return;
     // Before the first item: a caller that leaves with it must be missed.
@@ -65,8 +64,9 @@ export class PromptStreaming {
     }
   }
 
-  /** The prompt a cut stream had begun. A prompt deleted meanwhile is not made again. */
-  async #resumed(access: ProjectAccess, input: StreamPromptInput, resume: Resume): Promise<Begun> {
+  /** The prompt of a new stream, or that which a cut one had begun. A prompt deleted meanwhile is not made again. */
+  async #begin(access: ProjectAccess, input: StreamPromptInput, resume: Resume | null): Promise<Begun> {
+    if (resume === null) return this.#creation.begin(access, input);
     const begun = await this.#creation.earlier(access, input);
     if (begun === null) throw notFound('prompt');
     if (resume.promptId !== begun.prompt.id) throw invalidField('lastEventId', 'is of another prompt');

@@ -36,10 +36,13 @@ export interface Tenant {
 export const getPrompt = ({ projectId, spaceId }: Tenant, id: string): Statement => Prisma.sql`
   SELECT ${columns} FROM prompt p ${joins(spaceId)} WHERE p.project_id = ${projectId}::uuid AND p.id = ${id}::uuid`;
 
-/** All responses to one prompt, newest first, each as JSON in column `response`. */
-export const listResponses = ({ projectId }: Tenant, promptId: string): Statement => Prisma.sql`
-  SELECT ${responseJson} AS "response" FROM response r
-  WHERE r.project_id = ${projectId}::uuid AND r.prompt_id = ${promptId}::uuid ORDER BY r.id DESC LIMIT 1000`;
+/** Responses to one prompt older than `before`, newest first, each as JSON in column `response`; at most 1 000. */
+export function listResponses({ projectId }: Tenant, promptId: string, before: string | null): Statement {
+  const older = before === null ? Prisma.empty : Prisma.sql`AND r.id < ${before}::uuid`;
+  return Prisma.sql`
+    SELECT ${responseJson} AS "response" FROM response r
+    WHERE r.project_id = ${projectId}::uuid AND r.prompt_id = ${promptId}::uuid ${older} ORDER BY r.id DESC LIMIT 1000`;
+}
 
 /**
  * A page of prompts, newest first, as `PromptRow`s.
@@ -110,16 +113,7 @@ export const vectorOf = ({ projectId, spaceId }: Tenant, promptId: string): Stat
   SELECT e.vector::text AS "vector" FROM embedding e
   WHERE e.project_id = ${projectId}::uuid AND e.space_id = ${spaceId} AND e.prompt_id = ${promptId}::uuid`;
 
-/** The conditions of a filter on alias `p`, each beginning with AND; `Prisma.empty` when there are none. */
-function matching(filter: PromptFilter): Statement {
-  const given = (Object.keys(filter) as (keyof PromptFilter)[]).flatMap((field) => {
-    const wanted = filter[field];
-    return wanted === undefined ? [] : [conditions[field](wanted)];
-  });
-  return given.length === 0 ? Prisma.empty : Prisma.sql`AND ${Prisma.join(given, ' AND ')}`;
-}
-
-/** One condition for each field of the filter; it does not compile while one is missing. */
+/** One condition on alias `p` for each field of the filter; it does not compile while one is missing. */
 const conditions: { [Field in keyof Required<PromptFilter>]: (wanted: string) => Statement } = {
   status: (wanted) => Prisma.sql`p.status = ${wanted}::prompt_status`,
   model: (wanted) => Prisma.sql`p.model = ${wanted}`,
@@ -131,6 +125,13 @@ const conditions: { [Field in keyof Required<PromptFilter>]: (wanted: string) =>
   createdTo: (wanted) => Prisma.sql`p.created_at <= ${wanted}::timestamptz`,
   text: (wanted) => Prisma.sql`p.text ILIKE ${`%${literal(wanted)}%`}`,
 };
+
+/** The conditions of a filter, beginning with AND; `Prisma.empty` when there are none. */
+function matching(filter: PromptFilter): Statement {
+  const fields = Object.entries(filter) as [keyof PromptFilter, string | undefined][];
+  const given = fields.flatMap(([field, wanted]) => (wanted === undefined ? [] : [conditions[field](wanted)]));
+  return given.length === 0 ? Prisma.empty : Prisma.sql`AND ${Prisma.join(given, ' AND ')}`;
+}
 
 /** A text as LIKE takes it literally: `%`, `_` and the escape itself mean themselves. */
 const literal = (text: string): string => text.replaceAll(/[\\%_]/g, (character) => `\\${character}`);

@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ProcedureMeta } from '../../src/rpc/init.js';
+import { keyScopes, type Role, roleScopes, type Scope } from '../../src/kernel/access.js';
+import { TurnedClock } from '../support/clock.js';
+import { describedProcedures } from '../support/procedures.js';
+import { startService, type TestPerson, type TestService } from '../support/service.js';
+import { until } from '../support/wait.js';
+import { call, frame, openSocket } from '../support/wire.js';
+
+type Access = ProcedureMeta['access'];
+
+/** Every procedure and what it asks for. A procedure that is missing here fails the run. */
+const table: Readonly<Record<string, Access>> = {
+  'auth.signup': 'public',
+  'auth.login': 'public',
+  'auth.refresh': 'public',
+  'auth.logout': 'public',
+  'auth.me': 'user',
+  'auth.changePassword': 'session',
+  'auth.deleteAccount': 'session',
+  'apiKeys.create': 'keys:manage',
+  'apiKeys.list': 'keys:manage',
+  'apiKeys.revoke': 'keys:manage',
+  'projects.list': 'user',
+  'projects.create': 'session',
+  'prompts.create': 'prompts:write',
+  'prompts.stream': 'prompts:write',
+  'prompts.get': 'prompts:read',
+  'prompts.responses': 'prompts:read',
+  'prompts.list': 'prompts:read',
+  'prompts.similar': 'prompts:read',
+  'prompts.update': 'prompts:write',
+  'prompts.regenerate': 'prompts:write',
+  'prompts.delete': 'prompts:write',
+  'feed.follow': 'feed:read',
+  'system.info': 'user',
+};
+
+const procedures = describedProcedures().map(({ path, type, meta }) => ({ path, type, access: meta.access }));
+
+/** What the caller meets: leave (whatever the input then meets), or the code of a refusal. */
+type Verdict = 'leave' | 'UNAUTHORIZED' | 'FORBIDDEN' | 'NOT_FOUND';
+
+interface Caller {
+  name: string;
+  token: () => string | undefined;
+  projectId?: () => string;
+  verdict(access: Access): Verdict;
+}
+
+const clock = new TurnedClock();
+let service: TestService;
+let owner: TestPerson;
+let stranger: TestPerson;
+const members = new Map<Role, TestPerson>();
+const keys = new Map<Scope, string>();
+let shared: string;
+let expired: string;
+
+beforeAll(async () => {
+  service = await startService({ clock });
+  expired = (await service.signUp()).token;
+  clock.turnMs(61 * 60_000);
+  owner = await service.signUp();
+  stranger = await service.signUp();
+  shared = (await owner.client.projects.create.mutate({ name: 'Shared' })).id;
+  for (const role of ['viewer', 'member', 'admin'] as const) {
+    const person = await service.signUp();
+    const userId = person.session.user.id;
+    await service.app.db.prisma.membership.create({ data: { projectId: shared, userId, role } });
+    members.set(role, person);
+  }
+  members.set('owner', owner);
+  for (const scope of keyScopes)
+    keys.set(
+      scope,
+      (await owner.client.apiKeys.create.mutate({ projectId: shared, name: scope, scopes: [scope] })).key,
+    );
+  // The membership was not there at the sign-up, whose check is still remembered.
+  clock.turnMs(5_000);
+});
+afterAll(async () => {
+  const bugs = service.logged.filter(({ level }) => level === 'error');
+  await service[Symbol.asyncDispose]();
+  expect(bugs).toEqual([]);
+});
+
+const isScope = (access: Access): access is Scope => access.includes(':');
+const nobody = (access: Access): Verdict => (access === 'public' ? 'leave' : 'UNAUTHORIZED');
+
+const callers: Caller[] = [
+  { name: 'no token', token: () => undefined, verdict: nobody },
+  { name: 'garbage', token: () => 'garbage', verdict: nobody },
+  { name: 'an expired token', token: () => expired, verdict: nobody },
+  { name: 'a refresh token', token: () => owner.session.tokens.refreshToken, verdict: nobody },
+  ...(['viewer', 'member', 'admin', 'owner'] as const).map((role) => ({
+    name: `the ${role}`,
+    token: () => members.get(role)?.token,
+    projectId: () => shared,
+    verdict: (access: Access): Verdict =>
+      isScope(access) && !roleScopes[role].includes(access) ? 'FORBIDDEN' : 'leave',
+  })),
+  ...keyScopes.map((scope) => ({
+    name: `an API key for ${scope}`,
+    token: () => keys.get(scope),
+    projectId: () => shared,
+    verdict: (access: Access): Verdict =>
+      access === 'session' || (isScope(access) && access !== scope) ? 'FORBIDDEN' : 'leave',
+  })),
+  {
+    name: 'a stranger',
+    token: () => stranger.token,
+    projectId: () => shared,
+    verdict: (access) => (isScope(access) ? 'NOT_FOUND' : 'leave'),
+  },
+  {
+    name: "an API key, in its maker's other project",
+    token: () => keys.get('prompts:read'),
+    projectId: () => owner.session.project.id,
+    verdict: (access) => (isScope(access) ? 'NOT_FOUND' : access === 'session' ? 'FORBIDDEN' : 'leave'),
+  },
+];
+
+/** An input that every schema refuses, so that leave executes nothing; the project alone is read before it. */
+const inputFor = (access: Access, caller: Caller) => ({
+  ...(isScope(access) && caller.projectId !== undefined ? { projectId: caller.projectId() } : {}),
+  noSuchField: true,
+});
+
+/** Leave is met as success or as the refusal of the input, or of the (public) credential inside it. */
+function verdictOf(code: string | undefined, message: string): string {
+  if (code === undefined || code === 'BAD_REQUEST') return 'leave';
+  if (code === 'NOT_FOUND') expect(message).toBe('No such project.');
+  return code;
+}
+
+test('the table names every procedure with the access that it asks for (T20)', () => {
+  expect(Object.fromEntries(procedures.map(({ path, access }) => [path, access]))).toEqual(table);
+});
+
+describe.each(callers)('$name', (caller) => {
+  test.each(procedures.filter(({ type }) => type !== 'subscription'))(
+    'meets at $path over HTTP what the table says (T20, PF-12)',
+    async ({ path, type }) => {
+      const access = table[path] ?? 'public';
+      const method = type === 'query' ? 'GET' : 'POST';
+      const answer = await call(service.url, path, { token: caller.token(), method, input: inputFor(access, caller) });
+      expect(verdictOf(answer.error?.data.code, answer.error?.message ?? '')).toBe(caller.verdict(access));
+    },
+  );
+
+  const asked = procedures.filter(({ access }) => access !== 'public');
+  const isNobody = caller.verdict('user') === 'UNAUTHORIZED';
+
+  test.skipIf(!isNobody)('is sent away from a WebSocket before any call (T20, PF-16)', async () => {
+    const socket = await openSocket(service.url, caller.token() ?? '');
+    for (const [id, { path, type }] of asked.entries()) socket.send(frame(id, path, {}, type));
+    expect(await socket.closed).toBe(4401);
+    expect(socket.frames.filter((text) => text.includes('"result"'))).toEqual([]);
+  });
+
+  test.skipIf(isNobody)('meets over WebSocket what the table says (T20, PF-16)', async () => {
+    const socket = await openSocket(service.url, caller.token());
+    for (const [id, { path, type, access }] of asked.entries())
+      socket.send(frame(id, path, inputFor(access, caller), type));
+    const answers = await until('all answers', () => {
+      const seen = socket.frames.map((text) => JSON.parse(text)).filter(({ result }) => result?.type !== 'stopped');
+      return seen.length >= asked.length ? seen : undefined;
+    });
+    for (const { id, error } of answers) {
+      const { path, access } = asked[id] ?? { path: 'unknown', access: 'public' };
+      expect(`${path}: ${verdictOf(error?.data.code, error?.message)}`).toBe(`${path}: ${caller.verdict(access)}`);
+    }
+    socket.ws.close();
+  });
+});

@@ -1,0 +1,20 @@
+import { cpus, loadavg } from 'node:os';
+import { engineUnderTest } from '../support/database.js';
+import { benchCreates, benchLoop } from './creates.js';
+import { benchSimilar } from './similar.js';
+import { benchStartUp } from './start-up.js';
+
+// `npm run bench` prints every table as it stands in RESULTS.md; `-- --quick` takes smaller sizes (under a minute).
+const isQuick = process.argv.includes('--quick');
+const sizes = isQuick ? [200] : [1_000, 10_000];
+
+async function table(title: string, make: () => Promise<string[]>): Promise<void> {
+  const load = loadavg()[0]?.toFixed(2) ?? '?';
+  console.log(`\n### ${title} (${engineUnderTest}; load ${load})\n\n${(await make()).join('\n')}`);
+}
+
+console.log(`${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`);
+await table('Start-up and memory', benchStartUp);
+await table('Event-loop delay while embedding', benchLoop);
+await table('Creates a second', benchCreates);
+await table('prompts.similar end to end', () => benchSimilar(sizes));

@@ -88,11 +88,8 @@ export async function openSocket(url: string, token?: string | null, options: Cl
   return { ws, closed, frames, send };
 }
 
-/** One call as a frame. */
-// oxlint-disable-next-line max-params -- what a frame says, in its order; an object would hide the calls of the tests
-export const frame = (id: number, path: string, input?: unknown, method = 'query') => ({
-  id,
-  jsonrpc: '2.0',
-  method,
-  params: { path, input },
-});
+/** One call as a frame: `query auth.me`, `subscription feed.follow`. */
+export function frame(id: number, procedure: string, input?: unknown) {
+  const [method, path] = procedure.split(' ');
+  return { id, jsonrpc: '2.0', method, params: { path, input } };
+}

@@ -1,5 +1,5 @@
 import { type Config, ConfigError } from './config.js';
-import { createAccounts } from './features/accounts/accounts.js';
+import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
@@ -11,6 +11,7 @@ import { createHttpServer } from './http/server.js';
 import { type Clock, systemClock } from './kernel/clock.js';
 import { type Ids, systemIds } from './kernel/ids.js';
 import { type CloseReport, Lifecycle } from './kernel/lifecycle.js';
+import { createAuth } from './platform/auth/auth.js';
 import { loadAuthKeys } from './platform/auth/secret.js';
 import { CursorCodec } from './platform/cursor.js';
 import { openDatabase } from './platform/db/client.js';
@@ -106,7 +107,14 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     onThrottled: observers.onThrottled,
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
-  const accounts = await createAccounts({ db, clock, ids, keys, throttle, config: config.auth });
+  const accounts = await createAccounts({
+    db,
+    clock,
+    ids,
+    auth: createAuth({ keys, clock, ids, config: config.auth }),
+    throttle,
+    config: config.auth,
+  });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
 
   const events = new EventLog(db);
@@ -177,14 +185,13 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   // What a call began after the drain: its model is stopped, and what was said is stored.
   lifecycle.onClose('last generations', deadlinesMs.small, () => generations.drain(0));
-  // After the door, which cuts followers: a stream that ends by itself counts as complete and is not resumed elsewhere.
-  lifecycle.onClose('feed', deadlinesMs.small, () => feed.close());
+  // Cuts followers too: a stream that ends by itself counts as complete and is not resumed elsewhere.
   lifecycle.onClose('door', deadlinesMs.door, () => door.close());
   const { drainMs, drainDeadlineMs } = drainTimes(config.shutdownMs);
   lifecycle.onClose('generations', drainDeadlineMs, () => generations.drain(drainMs));
   lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
 
-  leases.start();
+  await leases.start();
   indexing.wake();
   const [url, metricsUrl] = await Promise.all([
     door.listen().catch(portFault('PORT')),

@@ -65,19 +65,12 @@ export function createPromptwellClient(options: ClientOptions): PromptwellClient
     const bearer = await token();
     return bearer === null ? {} : { authorization: `Bearer ${bearer}` };
   };
-  const socket = createWSClient({
-    url: url.replace(/^http/, 'ws'),
-    connectionParams: async () => ({ token: (await token()) ?? '' }),
-    lazy: { enabled: true, closeMs: 1_000 },
-    keepAlive: { enabled: true, intervalMs: 20_000, pongTimeoutMs: 10_000 },
-    ...(options.WebSocket === undefined ? {} : { WebSocket: options.WebSocket as typeof WebSocket }),
-  });
   return createTRPCClient<AppRouter>({
     links: [
       keyedStreams,
       splitLink({
         condition: (operation) => operation.type === 'subscription',
-        true: wsLink({ client: socket }),
+        true: subscriptionLink(options, url, token),
         false: splitLink({
           condition: (operation) => neverBatched.has(operation.path),
           true: httpLink({ url, headers, methodOverride: 'POST' }),
@@ -88,16 +81,37 @@ export function createPromptwellClient(options: ClientOptions): PromptwellClient
   });
 }
 
+/** Subscriptions over a WebSocket that opens with the first. Without a WebSocket class, calls work all the same. */
+function subscriptionLink(options: ClientOptions, url: string, token: TokenSource): TRPCLink<AppRouter> {
+  const Socket = (options.WebSocket ?? globalThis.WebSocket) as typeof WebSocket | undefined;
+  if (Socket === undefined) return withoutWebSocket;
+  const client = createWSClient({
+    url: url.replace(/^http/, 'ws'),
+    connectionParams: async () => ({ token: (await token()) ?? '' }),
+    lazy: { enabled: true, closeMs: 1_000 },
+    keepAlive: { enabled: true, intervalMs: 20_000, pongTimeoutMs: 10_000 },
+    WebSocket: Socket,
+  });
+  return wsLink({ client });
+}
+
+const withoutWebSocket: TRPCLink<AppRouter> = () => () => {
+  throw new TRPCClientError('Subscriptions need a WebSocket class: pass `WebSocket` (on Node 20, the one of `ws`).');
+};
+
 /** Gives each stream a key of its own, once: reconnecting re-sends the same input. */
 const keyedStreams: TRPCLink<AppRouter> = () => {
   return ({ op, next }) => next(op.path === 'prompts.stream' ? { ...op, input: keyed(op) } : op);
 };
 
 function keyed({ input }: Operation): object {
-  return { idempotencyKey: globalThis.crypto.randomUUID(), ...(input as object) };
+  const given = input as { idempotencyKey?: string };
+  return { ...given, idempotencyKey: given.idempotencyKey ?? globalThis.crypto.randomUUID() };
 }
 
-function tokenSource(options: ClientOptions, url: string): () => Promise<string | null> {
+type TokenSource = () => Promise<string | null>;
+
+function tokenSource(options: ClientOptions, url: string): TokenSource {
   let { tokens } = options;
   let refreshing: Promise<void> | undefined;
   const refresh = async (refreshToken: string): Promise<void> => {

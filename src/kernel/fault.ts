@@ -62,3 +62,11 @@ export const invalidField = (path: string, message: string): Fault =>
 
 /** A fault of kind `notFound`: the same text whether the thing is absent or somebody else's. */
 export const notFound = (entity: string): Fault => new Fault('notFound', `No such ${entity}.`, { entity });
+
+/** The refusal of a credential whose time is over: clients refresh on reason `expired`. */
+export const expiredCredential = (): Fault =>
+  new Fault('unauthenticated', 'The credential has expired.', { reason: 'expired' });
+
+/** The refusal of anything that is no valid credential; it never says which check failed. */
+export const invalidCredential = (): Fault =>
+  new Fault('unauthenticated', 'The credential is not valid.', { reason: 'invalid' });

@@ -56,8 +56,15 @@ export class Throttle {
     this.#deps = deps;
     this.#second = limiter(deps.db, { keyPrefix: 'second', points: limits.promptsPerSecond, duration: 1 });
     this.#minute = limiter(deps.db, { keyPrefix: 'minute', points: limits.promptsPerMinute, duration: 60 });
-    this.#burst = limits.promptsBurst === 0 ? null : limiter(deps.db, { keyPrefix: 'burst', points: limits.promptsBurst, duration: 60 });
-    this.#failures = limiter(deps.db, { keyPrefix: 'failures', points: deps.loginFailuresPer15Min, duration: failureWindowS });
+    this.#burst =
+      limits.promptsBurst === 0
+        ? null
+        : limiter(deps.db, { keyPrefix: 'burst', points: limits.promptsBurst, duration: 60 });
+    this.#failures = limiter(deps.db, {
+      keyPrefix: 'failures',
+      points: deps.loginFailuresPer15Min,
+      duration: failureWindowS,
+    });
     this.#cleanUp = setInterval(() => void this.#clearExpired(), cleanUpIntervalMs).unref();
   }
 
@@ -122,18 +129,27 @@ export class Throttle {
 
   /** Rows whose window is over count nothing; leaving them for the next round does no harm. */
   async #clearExpired(): Promise<void> {
-    await this.#deps.db.read('DELETE FROM rate_limit WHERE expire < $1', [this.#deps.clock.nowMs()]).catch(() => undefined);
+    await this.#deps.db
+      .read('DELETE FROM rate_limit WHERE expire < $1', [this.#deps.clock.nowMs()])
+      .catch(() => undefined);
   }
 
   #refusal(bucket: ThrottleBucket, retryAfterMs: number): Fault {
     this.#deps.onThrottled?.(bucket);
-    return new Fault('rateLimited', `Too many calls; try again in ${Math.ceil(retryAfterMs / 1_000)} s.`, { retryAfterMs });
+    return new Fault('rateLimited', `Too many calls; try again in ${Math.ceil(retryAfterMs / 1_000)} s.`, {
+      retryAfterMs,
+    });
   }
 }
 
 /** A limiter over the table that the migrations made; the statements' names are dropped: poolers refuse named ones. */
-function limiter(db: Pick<Database, 'read'>, options: { keyPrefix: string; points: number; duration: number }): RateLimiterPostgres {
-  const query = async ({ text, values }: { text: string; values: unknown[] }) => ({ rows: await db.read(text, values) });
+function limiter(
+  db: Pick<Database, 'read'>,
+  options: { keyPrefix: string; points: number; duration: number },
+): RateLimiterPostgres {
+  const query = async ({ text, values }: { text: string; values: unknown[] }) => ({
+    rows: await db.read(text, values),
+  });
   return new RateLimiterPostgres({
     ...options,
     storeClient: { query },

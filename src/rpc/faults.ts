@@ -1,5 +1,5 @@
 import { TRPCError } from '@trpc/server';
-import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY } from '@trpc/server/rpc';
+import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY, type TRPC_ERROR_CODE_NUMBER } from '@trpc/server/rpc';
 import { Fault, type FaultDetails, type FaultKind, type Issue } from '../kernel/fault.js';
 
 /** The one tRPC code and HTTP status of each fault kind; it does not compile while one is missing. */
@@ -26,8 +26,8 @@ export const faultCodes: Readonly<Record<FaultKind, { code: TRPC_ERROR_CODE_KEY;
 /** What a client gets in `error`; it reads `data.code`. */
 export interface ErrorShape {
   message: string;
-  /** The JSON-RPC number; several codes share one. */
-  code: number;
+  /** The JSON-RPC number; several codes share one. With a plain number clients would not see the type of `details`. */
+  code: TRPC_ERROR_CODE_NUMBER;
   data: {
     code: TRPC_ERROR_CODE_KEY;
     httpStatus: number;
@@ -87,6 +87,11 @@ export function faultOf(error: unknown): Fault | null {
 /** True when an error is none of the expected ones: it is logged with its stack and masked. */
 export const isBug = (error: TRPCError): boolean => faultOf(error) === null && !(error.code in ownCodes);
 
+interface Said {
+  message: string;
+  details?: FaultDetails;
+}
+
 /**
  * The one place where errors become what a client sees.
  *
@@ -94,27 +99,19 @@ export const isBug = (error: TRPCError): boolean => faultOf(error) === null && !
  * INTERNAL_SERVER_ERROR with the request's id. Never a stack, SQL or a path of the machine.
  */
 export function errorShape(error: TRPCError, path: string | undefined, requestId: string | null): ErrorShape {
-  const { code, httpStatus, message, details } = outcomeOf(error, requestId);
-  return {
-    message,
+  const shape = (code: TRPC_ERROR_CODE_KEY, httpStatus: number, said: Said): ErrorShape => ({
+    message: said.message,
     code: TRPC_ERROR_CODES_BY_KEY[code],
-    data: { code, httpStatus, path: path ?? null, requestId, details },
-  };
-}
-
-interface Outcome {
-  code: TRPC_ERROR_CODE_KEY;
-  httpStatus: number;
-  message: string;
-  details: FaultDetails;
-}
-
-function outcomeOf(error: TRPCError, requestId: string | null): Outcome {
+    data: { code, httpStatus, path: path ?? null, requestId, details: said.details ?? {} },
+  });
   const fault = faultOf(error);
-  if (fault !== null) return { ...faultCodes[fault.kind], message: fault.message, details: fault.details };
+  if (fault !== null) {
+    const { code, httpStatus } = faultCodes[fault.kind];
+    return shape(code, httpStatus, fault);
+  }
   const own = ownCodes[error.code];
-  if (own !== undefined)
-    return { code: error.code, httpStatus: own.httpStatus, message: own.message ?? error.message, details: {} };
-  const message = `Something went wrong here. Request ${requestId ?? 'unknown'}.`;
-  return { code: 'INTERNAL_SERVER_ERROR', httpStatus: 500, message, details: {} };
+  if (own !== undefined) return shape(error.code, own.httpStatus, { message: own.message ?? error.message });
+  return shape('INTERNAL_SERVER_ERROR', 500, {
+    message: `Something went wrong here. Request ${requestId ?? 'unknown'}.`,
+  });
 }

@@ -13,7 +13,7 @@ export interface SubscriptionCall {
  * Runs `source` as a subscription: at most so many at once, paused while the socket is full, ended with its credential.
  *
  * `source` gets a signal that fires when it must stop for any reason; it then returns. Faults: `rateLimited` when the
- * socket or user has too many subscriptions; `unauthenticated` once the credential ends.
+ * socket or user has too many subscriptions; `unauthenticated` once the credential ends, over HTTP.
  */
 export async function* subscription<T>(
   { ctx, signal }: SubscriptionCall,
@@ -23,10 +23,15 @@ export async function* subscription<T>(
   if (leave === null) throw new Fault('rateLimited', 'Too many subscriptions are open.', { retryAfterMs: 1_000 });
   const stop = new AbortController();
   let isExpired = false;
-  const unwatch = ctx.watch(ctx.principal, () => {
-    isExpired = true;
-    stop.abort();
-  });
+  // A WebSocket is closed as a whole when its credential ends: its client comes back with a fresh one and resumes, which
+  // an error sent just before would keep it from doing.
+  const unwatch =
+    ctx.transport === 'websocket'
+      ? () => undefined
+      : ctx.watch(ctx.principal, () => {
+          isExpired = true;
+          stop.abort();
+        });
   const ending = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   try {
     for await (const item of source(ending)) {

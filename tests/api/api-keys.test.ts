@@ -42,7 +42,9 @@ describe('API keys over the wire', () => {
     const own = (await server.post<ProjectView>('projects.create', { name: 'Second' }, accessToken)).data;
     const stranger = await server.person();
     const answers = await Promise.all(
-      [own.id, stranger.project.id, server.ids.uuid()].map((projectId) => server.get('scoped.read', made.key, { projectId })),
+      [own.id, stranger.project.id, server.ids.uuid()].map((projectId) =>
+        server.get('scoped.read', made.key, { projectId }),
+      ),
     );
     for (const { status, error } of answers) {
       expect(status).toBe(404);
@@ -69,7 +71,9 @@ describe('API keys over the wire', () => {
     const { made, accessToken } = await withKey(['prompts:read']);
     const open = server.socket(made.key);
     expect((await open.answered).project.id).toBe(made.projectId);
-    expect((await server.get<{ items: ApiKeyView[] }>('apiKeys.list', accessToken)).data.items).toMatchObject([{ id: made.id, name: 'ci' }]);
+    expect((await server.get<{ items: ApiKeyView[] }>('apiKeys.list', accessToken)).data.items).toMatchObject([
+      { id: made.id, name: 'ci' },
+    ]);
     expect((await server.post('apiKeys.revoke', { id: made.id }, accessToken)).data).toEqual({ isDone: true });
     expect(await open.closed).toBe(4401);
     expect((await server.get('scoped.read', made.key)).status).toBe(401);
@@ -96,7 +100,15 @@ describe('API keys over the wire', () => {
   });
 
   it('injections in the Authorization header are 401 and never a server error (T18)', async () => {
-    for (const credential of ["' OR '1'='1", "'%20UNION%20SELECT%201--", '%00', 'pw_', `pw_${'%'.repeat(43)}`, `pw_${'z'.repeat(43)}`, 'a.b.c'])
+    for (const credential of [
+      "' OR '1'='1",
+      "'%20UNION%20SELECT%201--",
+      '%00',
+      'pw_',
+      `pw_${'%'.repeat(43)}`,
+      `pw_${'z'.repeat(43)}`,
+      'a.b.c',
+    ])
       expect((await server.get('auth.me', credential)).status, credential).toBe(401);
   });
 });

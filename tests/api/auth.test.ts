@@ -35,7 +35,12 @@ describe('auth over the wire', () => {
 
   it('sign-up and log-in answer user, project and tokens, with times in ISO 8601 (PF-1, PF-5)', async () => {
     const { username, user, project, tokens } = await signup();
-    expect(user).toEqual({ id: expect.any(String), username, email: null, createdAt: expect.stringMatching(/^\d{4}-.*Z$/) });
+    expect(user).toEqual({
+      id: expect.any(String),
+      username,
+      email: null,
+      createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
     expect(project).toMatchObject({ name: username, role: 'owner', isPersonal: true });
     const lifeMs = (end: string) => Date.parse(end) - Date.parse(user.createdAt);
     expect(Math.abs(lifeMs(tokens.accessTokenExpiresAt) - 3_600_000)).toBeLessThan(5_000);
@@ -78,9 +83,15 @@ describe('auth over the wire', () => {
 
   it('a taken name is a conflict that names the field (PF-3)', async () => {
     const { username } = await signup();
-    const { status, error } = await server.post('auth.signup', { username: username.toUpperCase(), password: goodPassword });
+    const { status, error } = await server.post('auth.signup', {
+      username: username.toUpperCase(),
+      password: goodPassword,
+    });
     expect(status).toBe(409);
-    expect(error.data).toMatchObject({ code: 'CONFLICT', details: { issues: [{ path: 'username', message: 'is taken' }] } });
+    expect(error.data).toMatchObject({
+      code: 'CONFLICT',
+      details: { issues: [{ path: 'username', message: 'is taken' }] },
+    });
   });
 
   it('an unknown name and a wrong password answer the same bytes, and in the median the same time (T13)', async () => {
@@ -89,7 +100,10 @@ describe('auth over the wire', () => {
     const times: Record<string, number[]> = { known: [], unknown: [] };
     const bodies = new Set<string>();
     for (let round = 0; round < 15; round += 1)
-      for (const [kind, name] of [['known', username], ['unknown', `nobody-${round}`]] as const) {
+      for (const [kind, name] of [
+        ['known', username],
+        ['unknown', `nobody-${round}`],
+      ] as const) {
         await db.read('DELETE FROM rate_limit', []);
         const start = performance.now();
         const { status, error } = await server.post('auth.login', { username: name, password: 'wrong horse battery' });
@@ -98,7 +112,7 @@ describe('auth over the wire', () => {
         bodies.add(anonymous(error));
       }
     expect(bodies.size).toBe(1);
-    const median = (kind: string) => times[kind]?.sort((a, b) => a - b)[7] ?? 0;
+    const median = (kind: string) => times[kind]?.toSorted((a, b) => a - b)[7] ?? 0;
     expect(Math.abs(median('known') - median('unknown'))).toBeLessThan(Math.max(5, median('known') / 2));
   });
 
@@ -135,12 +149,16 @@ describe('auth over the wire', () => {
     expect(await open.closed).toBe(4401);
     expect((await server.get<MeView>('auth.me', fresh.accessToken)).data.user.username).toBe(username);
     expect((await server.get('auth.me', tokens.accessToken)).status).toBe(401);
-    expect((await server.post('auth.changePassword', input, fresh.accessToken)).error.data.details.reason).toBe('wrongPassword');
+    expect((await server.post('auth.changePassword', input, fresh.accessToken)).error.data.details.reason).toBe(
+      'wrongPassword',
+    );
   });
 
   it('deleting the account needs the password, and then the name is free again', async () => {
     const { tokens, username } = await signup();
-    expect((await server.post('auth.deleteAccount', { password: 'wrong horse battery' }, tokens.accessToken)).status).toBe(401);
+    expect(
+      (await server.post('auth.deleteAccount', { password: 'wrong horse battery' }, tokens.accessToken)).status,
+    ).toBe(401);
     expect((await server.post('auth.deleteAccount', { password: goodPassword }, tokens.accessToken)).status).toBe(200);
     expect((await server.post('auth.login', { username, password: goodPassword })).status).toBe(401);
     await signup(username);
@@ -149,11 +167,16 @@ describe('auth over the wire', () => {
   it('after ten failures the eleventh is refused with Retry-After, batched or not (T11, T57)', async () => {
     const { username } = await signup();
     const calls = Array.from({ length: 10 }, () => 'auth.login').join();
-    const inputs = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [index, { username, password: `wrong horse ${index}` }]));
+    const inputs = Object.fromEntries(
+      Array.from({ length: 10 }, (_, index) => [index, { username, password: `wrong horse ${index}` }]),
+    );
     await server.post(`${calls}?batch=1`, inputs);
     const refused = await server.post('auth.login', { username, password: goodPassword });
     expect(refused.status).toBe(429);
-    expect(refused.error.data).toMatchObject({ code: 'TOO_MANY_REQUESTS', details: { retryAfterMs: expect.any(Number) } });
+    expect(refused.error.data).toMatchObject({
+      code: 'TOO_MANY_REQUESTS',
+      details: { retryAfterMs: expect.any(Number) },
+    });
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(600);
   });
 

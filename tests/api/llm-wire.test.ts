@@ -398,6 +398,7 @@ describe('time and patience', () => {
     upstream.script(held('Only the first word is read'));
     for await (const chunk of openAi(upstream).stream(question, never)) if (chunk.type === 'delta') break;
     await upstream.untilAbandoned(1);
+    expect(upstream.abandoned).toBe(1);
   });
 });
 

@@ -10,6 +10,8 @@ import { dashboardText, expressions } from '../support/dashboard.js';
 import {
   configurationTable,
   environmentExample,
+  exampleBlock,
+  examples,
   hasRouter,
   procedures,
   procedureTable,
@@ -47,6 +49,10 @@ describe('the procedures are told the same everywhere (npm run docs)', () => {
   test.skipIf(!hasRouter() || !hasReadme)("the README's table is what the router says", async () => {
     expect(section(read('README.md'), 'procedures')).toBe(procedureTable(await procedures()));
   });
+});
+
+test.skipIf(!hasReadme).each(examples)('the README shows %s as the tests execute it (npm run docs)', (name) => {
+  expect(section(read('README.md'), name)).toBe(exampleBlock(name));
 });
 
 describe('what is measured is what is watched', () => {

@@ -276,7 +276,12 @@ export default {
       { path: '^src/demo' },
       { path: '^src/', pathNot: '^src/(client\\.ts$|demo)' },
     ],
-    ['entries-are-not-imported', 'a process is started, not imported', {}, { path: '^src/(main|cli|demo)\\.ts$' }],
+    [
+      'entries-are-not-imported',
+      'a process is started, not imported; `promptwell serve` is main itself',
+      { pathNot: '^src/cli\\.ts$' },
+      { path: '^src/(main|cli|demo)\\.ts$' },
+    ],
   ].map(([name, comment, from, to]) => ({ name, comment, severity: 'error', from, to })),
   options: {
     doNotFollow: { path: ['node_modules', '^src/platform/db/generated/'] },

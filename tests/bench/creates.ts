@@ -18,14 +18,25 @@ export async function benchCreates(): Promise<string[]> {
   await using service = await startService();
   await using embedder = disposable(await bareEmbedder());
   const ada = await service.signUp();
-  const db = engineUnderTest === 'server' ? await openDatabase({ ...testDeps, config: loadConfig(service.env).db }) : service.app.db;
+  const db =
+    engineUnderTest === 'server'
+      ? await openDatabase({ ...testDeps, config: loadConfig(service.env).db })
+      : service.app.db;
   await db.read('CREATE TABLE bare_insert (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), text text NOT NULL)', []);
   const figures = { embed: [] as number[], insert: [] as number[], create: [] as number[] };
   for (let round = 0; round < rounds; round += 1) {
     const text = (index: number): string => promptText(round * perRound + index);
-    figures.embed.push(await rate(perRound, callers, (index) => embedder.embed([text(index)], { lane: 'interactive', scope: 'bench' })));
-    figures.insert.push(await rate(perRound, callers, (index) => db.read('INSERT INTO bare_insert (text) VALUES ($1)', [text(index)])));
-    figures.create.push(await rate(perRound, callers, (index) => ada.client.prompts.create.mutate({ text: text(index), generate: false })));
+    figures.embed.push(
+      await rate(perRound, callers, (index) => embedder.embed([text(index)], { lane: 'interactive', scope: 'bench' })),
+    );
+    figures.insert.push(
+      await rate(perRound, callers, (index) => db.read('INSERT INTO bare_insert (text) VALUES ($1)', [text(index)])),
+    );
+    figures.create.push(
+      await rate(perRound, callers, (index) =>
+        ada.client.prompts.create.mutate({ text: text(index), generate: false }),
+      ),
+    );
   }
   if (db !== service.app.db) await db.close();
   const [embed, insert, create] = [median(figures.embed), median(figures.insert), median(figures.create)];
@@ -42,7 +53,11 @@ export async function benchLoop(): Promise<string[]> {
   await embedder.embed(['warm'], { lane: 'interactive', scope: 'bench' });
   const idle = await loopDelay(() => new Promise((resolve) => setTimeout(resolve, 1_000)));
   const busy = await loopDelay(() =>
-    Promise.all(Array.from({ length: 500 }, (_, index) => embedder.embed([promptText(index)], { lane: 'interactive', scope: 'bench' }))),
+    Promise.all(
+      Array.from({ length: 500 }, (_, index) =>
+        embedder.embed([promptText(index)], { lane: 'interactive', scope: 'bench' }),
+      ),
+    ),
   );
   return [
     row('state', 'p99 ms', 'longest ms'),

@@ -28,18 +28,32 @@ export async function bareEmbedder(): Promise<Embedder> {
  * at some sizes of the project. One row a size.
  */
 export async function benchSimilar(sizes: readonly number[]): Promise<string[]> {
-  const rows = [row('prompts', 'embed p50 ms', 'SQL p50 ms', 'end to end p50 ms', 'p99 ms', 'ratio'), row('---', '---', '---', '---', '---', '---')];
+  const rows = [
+    row('prompts', 'embed p50 ms', 'SQL p50 ms', 'end to end p50 ms', 'p99 ms', 'ratio'),
+    row('---', '---', '---', '---', '---', '---'),
+  ];
   await using service = await startService();
   await using embedder = disposable(await bareEmbedder());
   const ada = await service.signUp();
   const sql = await openSql(service.env, service.app.db);
   let stored = 0;
   for (const size of sizes) {
-    await rate(size - stored, 16, (index) => ada.client.prompts.create.mutate({ text: promptText(stored + index), generate: false }));
+    await rate(size - stored, 16, (index) =>
+      ada.client.prompts.create.mutate({ text: promptText(stored + index), generate: false }),
+    );
     stored = size;
     const figures = await interleaved({ ada, embedder, sql });
     const alone = median(figures.embed) + median(figures.sql);
-    rows.push(row(String(size), median(figures.embed), median(figures.sql), median(figures.all), quantile(figures.all, 0.99), median(figures.all) / alone));
+    rows.push(
+      row(
+        String(size),
+        median(figures.embed),
+        median(figures.sql),
+        median(figures.all),
+        quantile(figures.all, 0.99),
+        median(figures.all) / alone,
+      ),
+    );
   }
   return rows;
 }
@@ -50,8 +64,15 @@ async function interleaved({ ada, embedder, sql }: { ada: TestPerson; embedder: 
   const tenant = { projectId: ada.session.project.id, spaceId: space?.id ?? 0, dimensions: 384 };
   for (let round = 0; round < rounds; round += 1) {
     const query = (index: number): string => `how would I ${promptText(round * 1_000 + index * 7)} today ${round}`;
-    figures.embed.push(...(await times(queriesPerRound, (index) => embedder.embed([query(index)], { lane: 'interactive', scope: 'bench' }))));
-    const vectors = await embedder.embed(Array.from({ length: queriesPerRound }, (_, index) => query(index)), { lane: 'interactive', scope: 'bench' });
+    figures.embed.push(
+      ...(await times(queriesPerRound, (index) =>
+        embedder.embed([query(index)], { lane: 'interactive', scope: 'bench' }),
+      )),
+    );
+    const vectors = await embedder.embed(
+      Array.from({ length: queriesPerRound }, (_, index) => query(index)),
+      { lane: 'interactive', scope: 'bench' },
+    );
     figures.sql.push(
       ...(await times(queriesPerRound, (index) => {
         const vector = toVectorLiteral(vectors[index]?.vector ?? new Float32Array(384), 384);
@@ -59,7 +80,9 @@ async function interleaved({ ada, embedder, sql }: { ada: TestPerson; embedder: 
         return sql.read(statement.text, statement.values);
       })),
     );
-    figures.all.push(...(await times(queriesPerRound, (index) => ada.client.prompts.similar.query({ query: `${query(index)}!` }))));
+    figures.all.push(
+      ...(await times(queriesPerRound, (index) => ada.client.prompts.similar.query({ query: `${query(index)}!` }))),
+    );
   }
   return figures;
 }

@@ -28,7 +28,12 @@ export async function benchStartUp(): Promise<string[]> {
   return [
     row('engine', 'first start ms', 'later starts ms (median)', 'RSS MB (median)'),
     row('---', '---', '---', '---'),
-    row(engineUnderTest, first?.readyMs ?? 0, median(later.map(({ readyMs }) => readyMs)), median(figures.map(({ rssMb }) => rssMb))),
+    row(
+      engineUnderTest,
+      first?.readyMs ?? 0,
+      median(later.map(({ readyMs }) => readyMs)),
+      median(figures.map(({ rssMb }) => rssMb)),
+    ),
   ];
 }
 

@@ -36,8 +36,14 @@ describe('credentials', () => {
     expect(listed).toMatchObject({ id: made.id, prefix: made.key.slice(0, 10), lastUsedAt: null });
     expect(JSON.stringify(listed)).not.toContain(made.key);
     expect(await room.authenticator.authenticate(made.key)).toEqual({
-      kind: 'apiKey', userId: person.user.id, sessionId: null, apiKeyId: made.id, expiresAtMs: null,
-      defaultProjectId: person.project.id, roles: new Map([[person.project.id, 'owner']]), scopes: ['prompts:read'],
+      kind: 'apiKey',
+      userId: person.user.id,
+      sessionId: null,
+      apiKeyId: made.id,
+      expiresAtMs: null,
+      defaultProjectId: person.project.id,
+      roles: new Map([[person.project.id, 'owner']]),
+      scopes: ['prompts:read'],
     });
   });
 
@@ -55,8 +61,11 @@ describe('credentials', () => {
 
   it('a key ends with its expiry, its owner being disabled, and its owner leaving', async () => {
     const { person, access } = await member();
-    await expect(room.apiKeys.create(access, { name: 'x', scopes: ['feed:read'], expiresAt: '2020-01-01T00:00:00Z' })).rejects.toMatchObject({
-      kind: 'invalid', details: { issues: [{ path: 'expiresAt' }] },
+    await expect(
+      room.apiKeys.create(access, { name: 'x', scopes: ['feed:read'], expiresAt: '2020-01-01T00:00:00Z' }),
+    ).rejects.toMatchObject({
+      kind: 'invalid',
+      details: { issues: [{ path: 'expiresAt' }] },
     });
     const expiresAt = new Date(room.clock.nowMs() + 60_000).toISOString();
     const brief = await room.apiKeys.create(access, { name: 'brief', scopes: ['feed:read'], expiresAt });
@@ -65,10 +74,10 @@ describe('credentials', () => {
     room.clock.turnMs(60_000);
     await expect(room.authenticator.authenticate(brief.key)).rejects.toMatchObject({ kind: 'unauthenticated' });
     await room.authenticator.authenticate(lasting.key);
-    await room.accounts.setDisabled(person.username, true);
+    await room.operators.setDisabled(person.username, true);
     room.authenticator.forget();
     await expect(room.authenticator.authenticate(lasting.key)).rejects.toMatchObject({ kind: 'unauthenticated' });
-    await room.accounts.setDisabled(person.username, false);
+    await room.operators.setDisabled(person.username, false);
     await room.authenticator.authenticate(lasting.key);
     await room.accounts.deleteAccount(access.principal, goodPassword, '192.0.2.1');
     room.authenticator.forget();
@@ -80,12 +89,17 @@ describe('credentials', () => {
     const { key, id } = await room.apiKeys.create(access, { name: 'used', scopes: ['feed:read'] });
     const neighbour = await openAccounts(db);
     const lastUse = async (): Promise<number | undefined> =>
-      (await db.read<{ at: Date | null }>('SELECT last_used_at AS at FROM api_key WHERE id = $1', [id]))[0]?.at?.getTime();
+      (
+        await db.read<{ at: Date | null }>('SELECT last_used_at AS at FROM api_key WHERE id = $1', [id])
+      )[0]?.at?.getTime();
     await neighbour.authenticator.authenticate(key);
     await neighbour.close();
     const first = await lastUse();
     expect(first).toBeDefined();
-    for (const [turnMs, isRecorded] of [[30_000, false], [61_000, true]] as const) {
+    for (const [turnMs, isRecorded] of [
+      [30_000, false],
+      [61_000, true],
+    ] as const) {
       const later = await openAccounts(db);
       later.clock.turnMs(turnMs);
       await later.authenticator.authenticate(key);
@@ -99,13 +113,18 @@ describe('credentials', () => {
     const other = await member();
     const made = await room.apiKeys.create(owner.access, { name: 'mine', scopes: ['feed:read'] });
     const projectId = owner.access.projectId;
-    await db.read(`INSERT INTO membership (project_id, user_id, role) VALUES ($1, $2, 'member')`, [projectId, other.access.userId]);
+    await db.read(`INSERT INTO membership (project_id, user_id, role) VALUES ($1, $2, 'member')`, [
+      projectId,
+      other.access.userId,
+    ]);
     const asMember: ProjectAccess = { ...other.access, projectId, role: 'member' };
     expect(await room.apiKeys.list(asMember)).toEqual([]);
     await expect(room.apiKeys.revoke(asMember, made.id)).rejects.toMatchObject({ kind: 'notFound' });
     const asAdmin: ProjectAccess = { ...asMember, role: 'admin' };
     expect(await room.apiKeys.list(asAdmin)).toHaveLength(1);
-    await expect(room.apiKeys.revoke({ ...asAdmin, projectId: other.access.projectId }, made.id)).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(room.apiKeys.revoke({ ...asAdmin, projectId: other.access.projectId }, made.id)).rejects.toMatchObject(
+      { kind: 'notFound' },
+    );
     await room.apiKeys.revoke(asAdmin, made.id);
   });
 
@@ -126,13 +145,30 @@ describe('credentials', () => {
     };
     const watched = await openAccounts(counting);
     const payloads = [
-      '', ' ', "' OR '1'='1", "' UNION SELECT password_hash FROM app_user--", '%00', '\u0000', 'pw_', `pw_${"'".repeat(43)}`,
-      'a.b.c', 'null', '[object Object]', `pw_${'a'.repeat(44)}`, `${'x'.repeat(5_000)}.y.z`, '../../etc/passwd', '{{7*7}}',
+      '',
+      ' ',
+      "' OR '1'='1",
+      "' UNION SELECT password_hash FROM app_user--",
+      '%00',
+      '\u0000',
+      'pw_',
+      `pw_${"'".repeat(43)}`,
+      'a.b.c',
+      'null',
+      '[object Object]',
+      `pw_${'a'.repeat(44)}`,
+      `${'x'.repeat(5_000)}.y.z`,
+      '../../etc/passwd',
+      '{{7*7}}',
     ];
     for (const payload of Array.from({ length: 200 }, (_, index) => payloads[index % payloads.length] ?? ''))
-      await expect(watched.authenticator.authenticate(payload)).rejects.toMatchObject({ kind: 'unauthenticated', details: { reason: 'invalid' } });
+      await expect(watched.authenticator.authenticate(payload)).rejects.toMatchObject({
+        kind: 'unauthenticated',
+        details: { reason: 'invalid' },
+      });
     expect(statements).toEqual([]);
-    for (const letter of 'abc') await watched.authenticator.authenticate(`pw_${letter.repeat(43)}`).catch(() => undefined);
+    for (const letter of 'abc')
+      await watched.authenticator.authenticate(`pw_${letter.repeat(43)}`).catch(() => undefined);
     expect(new Set(statements).size).toBe(1);
     const { tokens } = await watched.person();
     statements = [];

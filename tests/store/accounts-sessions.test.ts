@@ -67,7 +67,9 @@ describe('sessions', () => {
       expect(Date.parse(tokens.accessTokenExpiresAt) - room.clock.nowMs()).toBeLessThanOrEqual(60_000);
       room.clock.turnMs(60_000);
       await expect(refresh(tokens.refreshToken)).rejects.toMatchObject(refused);
-      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({ details: { reason: 'expired' } });
+      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({
+        details: { reason: 'expired' },
+      });
     }));
 
   it('a refresh token not used for seven days is over, an access token after an hour', () =>
@@ -75,7 +77,9 @@ describe('sessions', () => {
       const { tokens } = await room.person();
       await room.authenticator.authenticate(tokens.accessToken);
       room.clock.turnMs(3_600_000);
-      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({ details: { reason: 'expired' } });
+      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({
+        details: { reason: 'expired' },
+      });
       room.clock.turnMs(7 * dayMs);
       await expect(refresh(tokens.refreshToken)).rejects.toMatchObject({ details: { reason: 'expired' } });
     }));
@@ -86,7 +90,10 @@ describe('sessions', () => {
       await refresh(tokens.refreshToken);
       room.clock.turnMs(31 * dayMs);
       await room.signIn.login({ username, password: goodPassword }, home);
-      const rows = await db.read('SELECT 1 FROM refresh_token r JOIN session s ON s.id = r.session_id WHERE s.user_id = $1', [user.id]);
+      const rows = await db.read(
+        'SELECT 1 FROM refresh_token r JOIN session s ON s.id = r.session_id WHERE s.user_id = $1',
+        [user.id],
+      );
       expect(rows).toHaveLength(1);
     }));
 
@@ -104,7 +111,9 @@ describe('sessions', () => {
       await room.sessions.logout(tokens.refreshToken);
       await ended;
       await expect(refresh(tokens.refreshToken)).rejects.toMatchObject(refused);
-      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({ details: { reason: 'revoked' } });
+      await expect(room.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject({
+        details: { reason: 'revoked' },
+      });
       expect(isOtherEnded).toBe(false);
       await refresh(other.tokens.refreshToken);
     }));
@@ -117,8 +126,13 @@ describe('sessions', () => {
           const { username, tokens } = await room.person();
           const principal = await neighbour.authenticator.authenticate(tokens.accessToken);
           const ended = new Promise<void>((resolve) => neighbour.authenticator.watch(principal, resolve));
-          if (end === 'disable') await room.accounts.setDisabled(username, true);
-          else await room.accounts.changePassword(principal, { currentPassword: goodPassword, newPassword: 'another horse battery' }, home);
+          if (end === 'disable') await room.operators.setDisabled(username, true);
+          else
+            await room.accounts.changePassword(
+              principal,
+              { currentPassword: goodPassword, newPassword: 'another horse battery' },
+              home,
+            );
           await ended;
           await expect(neighbour.authenticator.authenticate(tokens.accessToken)).rejects.toMatchObject(refused);
         }

@@ -88,14 +88,17 @@ describe('the throttle', () => {
 
   it('strangers cannot lock an account out from where it signed in before (T14)', async () => {
     const { username } = await room.person();
-    for (let attempt = 0; attempt < 40; attempt += 1) await login(username, 'wrong horse battery', `203.0.113.${attempt % 4}`);
+    for (let attempt = 0; attempt < 40; attempt += 1)
+      await login(username, 'wrong horse battery', `203.0.113.${attempt % 4}`);
     expect(await login(username, goodPassword, '203.0.113.200')).toBe('rateLimited');
     expect(await login(username, goodPassword, home)).toBe('in');
   });
 
   it('parallel guesses cannot outrun the count', async () => {
     const { username } = await room.person();
-    const guesses = await Promise.all(Array.from({ length: 30 }, (_, index) => login(username, `wrong horse ${index}`, '198.51.100.8')));
+    const guesses = await Promise.all(
+      Array.from({ length: 30 }, (_, index) => login(username, `wrong horse ${index}`, '198.51.100.8')),
+    );
     expect(guesses.filter((kind) => kind === 'unauthenticated')).toHaveLength(10);
     expect(guesses.filter((kind) => kind === 'rateLimited')).toHaveLength(20);
     expect(await login(username, goodPassword, '198.51.100.8')).toBe('rateLimited');
@@ -105,7 +108,10 @@ describe('the throttle', () => {
     const { username } = await room.person();
     await Promise.all(Array.from({ length: 30 }, () => login(username, goodPassword, home)));
     expect(await login(username, goodPassword, home)).toBe('in');
-    const counted = await db.read<{ points: number }>(`SELECT points FROM rate_limit WHERE key LIKE 'failures:login:%'`, []);
+    const counted = await db.read<{ points: number }>(
+      `SELECT points FROM rate_limit WHERE key LIKE 'failures:login:%'`,
+      [],
+    );
     expect(counted.map(({ points }) => points)).toEqual([0, 0]);
   });
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Fault } from '../../src/kernel/fault.js';
 import { openDatabase } from '../../src/platform/db/client.js';
@@ -53,7 +54,9 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
         throw mine;
       }),
     ).rejects.toBe(mine);
-    expect(await test.db.read("SELECT name FROM space WHERE name IN ('kept', 'dropped')", [])).toEqual([{ name: 'kept' }]);
+    expect(await test.db.read("SELECT name FROM space WHERE name IN ('kept', 'dropped')", [])).toEqual([
+      { name: 'kept' },
+    ]);
   });
 
   it('tries a serialization failure or deadlock three times in all, then says conflict', async () => {
@@ -80,7 +83,13 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
   });
 
   it('maps what the database refuses to the same fault through Prisma, in a transaction and through the pool', async () => {
-    const kinds = { '23505': 'conflict', '57014': 'timeout', '53300': 'overloaded', '54000': 'invalid', '08006': 'overloaded' };
+    const kinds = {
+      '23505': 'conflict',
+      '57014': 'timeout',
+      '53300': 'overloaded',
+      '54000': 'invalid',
+      '08006': 'overloaded',
+    };
     for (const [sqlState, kind] of Object.entries(kinds)) {
       const sql = `DO $$ BEGIN RAISE EXCEPTION 'secret' USING ERRCODE = '${sqlState}'; END $$`;
       const faults = [
@@ -157,6 +166,7 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
     await one.next('');
     await test.db.read("SELECT pg_notify('feed', 'again')", []);
     await one.next('again');
+    expect(one.heard.slice(0, 1)).toEqual(['']);
   });
 
   it('checks that it answers and is migrated, and says overloaded when it is closed', async () => {
@@ -182,16 +192,46 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
     expect(await test.db.read('SELECT vector::text FROM embedding', [])).toEqual([{ vector: '[0.6,0,0.8]' }]);
   });
 
-  it.runIf(engineUnderTest === 'server')('says overloaded within 3 s when all connections are taken, and recovers', async () => {
-    const small = await openDatabase({ ...testDeps, config: { ...test.config, poolSize: 1 } });
-    const taken = await small.pool.connect();
-    const calls = [small.read('SELECT 1', []), small.prisma.space.count(), small.transaction((tx) => tx.space.count())];
-    const faults = await Promise.all(calls.map(faultOf));
-    expect(faults.map((fault) => fault.kind)).toEqual(['overloaded', 'overloaded', 'overloaded']);
-    taken.release();
-    expect(await small.read('SELECT 1 AS one', [])).toEqual([{ one: 1 }]);
-    await small.close();
+  it.runIf(engineUnderTest === 'server')(
+    'says overloaded within 3 s when all connections are taken, and recovers',
+    async () => {
+      const small = await openDatabase({ ...testDeps, config: { ...test.config, poolSize: 1 } });
+      const taken = await small.pool.connect();
+      const calls = [
+        small.read('SELECT 1', []),
+        small.prisma.space.count(),
+        small.transaction((tx) => tx.space.count()),
+      ];
+      const faults = await Promise.all(calls.map(faultOf));
+      expect(faults.map((fault) => fault.kind)).toEqual(['overloaded', 'overloaded', 'overloaded']);
+      taken.release();
+      expect(await small.read('SELECT 1 AS one', [])).toEqual([{ one: 1 }]);
+      await small.close();
+    },
+  );
+
+  it('prepares a named statement anew after its connection was lost', async () => {
+    const query = { name: 'one', text: 'SELECT 1 AS one' };
+    await test.db.pool.query(query);
+    await test.db.read('SELEC 1', []).catch(() => undefined);
+    expect((await test.db.pool.query(query)).rows).toEqual([{ one: 1 }]);
   });
+
+  it.runIf(engineUnderTest === 'server')(
+    'ends every call in time while the server is frozen, and recovers',
+    async () => {
+      await using proxy = await startProxy(new URL(test.config.url ?? ''));
+      const config = { ...test.config, url: proxy.url, directUrl: proxy.url, statementTimeoutMs: 100 };
+      const db = await openDatabase({ ...testDeps, config });
+      await db.check();
+      proxy.freeze();
+      const [read, check] = await Promise.all([faultOf(db.read('SELECT 1', [])), faultOf(db.check())]);
+      expect([read.kind, check.kind]).toEqual(['timeout', 'overloaded']);
+      proxy.thaw();
+      await db.check();
+      await db.close();
+    },
+  );
 
   it.runIf(engineUnderTest === 'server')('ends a statement that takes too long with timeout', async () => {
     const hasty = await openDatabase({ ...testDeps, config: { ...test.config, statementTimeoutMs: 100 } });
@@ -207,6 +247,44 @@ async function vectorStore(db: Database): Promise<(literal: string) => Promise<o
   await db.prisma.prompt.create({
     data: { id: promptId, projectId, userId, text: 't', textHash: 'h', status: 'completed' },
   });
-  const sql = 'INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector) VALUES ($1, $2, $3, $4, $5::vector)';
+  const sql =
+    'INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector) VALUES ($1, $2, $3, $4, $5::vector)';
   return (literal) => db.read(sql, [projectId, promptId, spaceId, 'h', literal]);
+}
+
+interface Proxy extends AsyncDisposable {
+  url: string;
+  freeze(): void;
+  thaw(): void;
+}
+
+/** A TCP proxy before a server that can stop passing bytes on, as a frozen server would. */
+async function startProxy(target: URL): Promise<Proxy> {
+  const pairs: [Socket, Socket][] = [];
+  let isFrozen = false;
+  const link = ([client, upstream]: [Socket, Socket]): unknown => client.pipe(upstream).pipe(client);
+  const server = createServer((client) => {
+    const pair: [Socket, Socket] = [client, connect(Number(target.port), target.hostname)];
+    for (const socket of pair) socket.on('error', () => undefined);
+    pairs.push(pair);
+    if (!isFrozen) link(pair);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = new URL(target);
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    freeze: () => {
+      isFrozen = true;
+      for (const socket of pairs.flat()) socket.unpipe();
+    },
+    thaw: () => {
+      isFrozen = false;
+      for (const pair of pairs) link(pair);
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of pairs.flat()) socket.destroy();
+      server.close();
+    },
+  };
 }

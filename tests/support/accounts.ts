@@ -1,9 +1,11 @@
 import { loadConfig } from '../../src/config.js';
 import { systemIds } from '../../src/kernel/ids.js';
 import type { Database } from '../../src/platform/db/database.js';
+import { createAuth } from '../../src/platform/auth/auth.js';
 import { loadAuthKeys } from '../../src/platform/auth/secret.js';
 import { Throttle, type ThrottleBucket } from '../../src/platform/throttle.js';
-import { createAccounts } from '../../src/features/accounts/accounts.js';
+import { createAccounts } from '../../src/features/accounts/service.js';
+import { OperatorService } from '../../src/features/accounts/service/operators.js';
 import { TurnedClock } from './clock.js';
 
 /** A password that passes every rule. */
@@ -23,7 +25,9 @@ export async function openAccounts(db: Database, env: Record<string, string> = {
     loginFailuresPer15Min: config.auth.loginFailuresPer15Min,
     onThrottled: (bucket) => throttled.push(bucket),
   });
-  const room = await createAccounts({ db, clock, ids, keys, throttle, config: config.auth });
+  const auth = createAuth({ keys, clock, ids, config: config.auth });
+  const room = await createAccounts({ db, clock, ids, auth, throttle, config: config.auth });
+  const operators = new OperatorService({ db, clock, passwords: auth.passwords });
   const close = async (): Promise<void> => {
     throttle.close();
     await room.authenticator.close();
@@ -35,7 +39,7 @@ export async function openAccounts(db: Database, env: Record<string, string> = {
     const username = `${prefix}-${count}-${ids.secret(4)}`;
     return { username, ...(await room.signIn.signup({ username, password: goodPassword }, address)) };
   };
-  return { ...room, clock, ids, throttle, throttled, person, close };
+  return { ...room, operators, clock, ids, throttle, throttled, person, close };
 }
 
 /** The room as tests use it. */

@@ -22,14 +22,18 @@ interface Envelope<Data> {
 }
 
 /** The parts of an answer on the wire. A test that reads the part that is not there fails by it. */
-const opened = <Data>({ result, error }: Envelope<Data>) => ({ data: result?.data as Data, error: error as ErrorShape });
+const opened = <Data>({ result, error }: Envelope<Data>) => ({
+  data: result?.data as Data,
+  error: error as ErrorShape,
+});
 
 /** The account procedures behind the real door, with two procedures that only ask for a scope. */
 export async function openAuthServer(db: Database, env: Record<string, string> = {}) {
   const room = await openAccounts(db, env);
   const bugs: unknown[] = [];
   const silent = { debug() {}, info() {}, warn() {}, error: (facts: object) => bugs.push(facts) };
-  const scoped = (scope: 'prompts:read' | 'prompts:write') => projectProcedure(scope).query(({ ctx }) => ctx.access.projectId);
+  const scoped = (scope: 'prompts:read' | 'prompts:write') =>
+    projectProcedure(scope).query(({ ctx }) => ctx.access.projectId);
   const server = await createHttpServer({
     config: loadConfig({ ...env, PORT: '0' }).http,
     metricsToken: undefined,
@@ -55,10 +59,15 @@ export async function openAuthServer(db: Database, env: Record<string, string> =
     status: response.status,
     headers: response.headers,
   });
-  const headers = (token?: string) => ({ 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) });
+  const headers = (token?: string) => ({
+    'content-type': 'application/json',
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  });
   /** POST: a mutation, given its input as the body. */
   const post = async <Data = unknown>(path: string, input: unknown, token?: string): Promise<Answer<Data>> =>
-    answer(await fetch(`${url}/trpc/${path}`, { method: 'POST', headers: headers(token), body: JSON.stringify(input) }));
+    answer(
+      await fetch(`${url}/trpc/${path}`, { method: 'POST', headers: headers(token), body: JSON.stringify(input) }),
+    );
   /** GET: a query. */
   const get = async <Data = unknown>(path: string, token?: string, input?: unknown): Promise<Answer<Data>> => {
     const query = input === undefined ? '' : `?input=${encodeURIComponent(JSON.stringify(input))}`;
@@ -69,7 +78,7 @@ export async function openAuthServer(db: Database, env: Record<string, string> =
     const ws = new WebSocket(`${url.replace('http', 'ws')}/trpc?connectionParams=1`);
     const closed = new Promise<number>((resolve) => ws.on('close', resolve));
     const answered = new Promise<MeView>((resolve) =>
-      ws.on('message', (message) => resolve(opened<MeView>(JSON.parse(String(message))).data)),
+      ws.on('message', (message) => resolve(opened<MeView>(JSON.parse((message as Buffer).toString())).data)),
     );
     ws.on('open', () => {
       ws.send(JSON.stringify({ method: 'connectionParams', data: { token } }));

@@ -66,7 +66,7 @@ export async function createServerDatabase(template = 'template0'): Promise<{ ur
 async function createEmbedded(): Promise<TestDatabase> {
   const folder = await createTestFolder();
   const config = embeddedConfig(folder.path);
-  const db = await openDatabase({ ...testDeps, config, seedTarball: await seedTarball() });
+  const db = await openDatabase({ ...testDeps, config, seedTarball: await embeddedSeed() });
   return {
     db,
     config,
@@ -92,10 +92,12 @@ async function createOnServer(url: string): Promise<TestDatabase> {
 }
 
 /** A migrated embedded database as a tarball, made once per state of the migrations and thread. */
-export async function seedTarball(): Promise<string> {
+export async function embeddedSeed(): Promise<string> {
   const cache = join(tmpdir(), 'promptwell-test-seeds');
   await mkdir(cache, { recursive: true });
-  const path = join(cache, `${await migrationsHash()}.tar.gz`);
+  // The lock file names the version of PGlite, whose folders no other major version opens.
+  const lockFile = new URL('../../package-lock.json', import.meta.url);
+  const path = join(cache, `${await stateHash(lockFile, new URL(threadUrl))}.tar.gz`);
   const isThere = await access(path).then(
     () => true,
     () => false,
@@ -116,7 +118,7 @@ export async function seedTarball(): Promise<string> {
 
 /** A migrated, empty database on the server that others are cloned from, made once per state of the migrations. */
 export async function migratedTemplate(url: string): Promise<string> {
-  const name = `promptwell_template_${await migrationsHash()}`;
+  const name = `promptwell_template_${await stateHash()}`;
   await administer(async (client) => {
     // Held until the connection ends: other test files wait here for the template.
     await client.query('SELECT pg_advisory_lock(hashtext($1))', [name]);
@@ -133,10 +135,11 @@ export async function migratedTemplate(url: string): Promise<string> {
   return name;
 }
 
-async function migrationsHash(): Promise<string> {
+/** What a migrated, empty database depends on; more files where more than the migrations decide. */
+async function stateHash(...files: URL[]): Promise<string> {
   const hash = createHash('sha256');
   for (const { checksum } of await readMigrations(ownMigrationsDir)) hash.update(checksum);
-  hash.update(await readFile(new URL(threadUrl)));
+  for (const file of files) hash.update(await readFile(file));
   return hash.digest('hex').slice(0, 16);
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
@@ -109,6 +109,13 @@ function borders(text: string, name: string): { start: number; end: number } {
   if (start < 0 || end < start) throw new Error(`no <!-- ${name} --> ... <!-- /${name} --> in the text`);
   return { start: start + `<!-- ${name} -->`.length, end };
 }
+
+/** The programs that the README shows whole; the tests execute them. */
+export const examples = ['first-call.ts', 'first-subscription.ts'] as const;
+
+/** A program of tests/examples as the README shows it. */
+export const exampleBlock = (name: string): string =>
+  `\`\`\`ts\n${readFileSync(join(root, 'tests/examples', name), 'utf8').trim()}\n\`\`\``;
 
 /** What stands between the markers of `name`. Faults: the markers are missing. */
 export function section(text: string, name: string): string {

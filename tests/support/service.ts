@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
 import type { Log } from '../../src/platform/log.js';
-import { createServerDatabase, createTestFolder, engineUnderTest, migratedTemplate, seedTarball } from './database.js';
+import { createServerDatabase, createTestFolder, engineUnderTest, embeddedSeed, migratedTemplate } from './database.js';
 
 /** A whole service of a test's own: real HTTP, real WebSockets, a database of the engine under test. */
 export interface TestService extends AsyncDisposable {
@@ -76,7 +76,7 @@ async function databaseHome() {
   if (engineUnderTest === 'embedded')
     return {
       env: { DATA_DIR: folder.path },
-      options: { seedTarball: await seedTarball() },
+      options: { seedTarball: await embeddedSeed() },
       dispose: () => folder[Symbol.asyncDispose]() as Promise<void>,
     };
   const database = await createServerDatabase(await migratedTemplate(process.env['TEST_DATABASE_URL'] ?? ''));

@@ -72,7 +72,7 @@ export interface WireSocket {
   closed: Promise<number>;
   /** Every frame so far, oldest first. */
   frames: string[];
-  send(frame: unknown): void;
+  send(message: unknown): void;
 }
 
 /** Opens a socket and, with a token, says who it is. Faults: the refused handshake, as `Unexpected server response: <status>`. */
@@ -83,7 +83,7 @@ export async function openSocket(url: string, token?: string | null, options: Cl
   const closed = new Promise<number>((resolve) => ws.once('close', resolve));
   await once(ws, 'open');
   ws.on('error', () => undefined);
-  const send = (frame: unknown): void => ws.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
+  const send = (message: unknown): void => ws.send(typeof message === 'string' ? message : JSON.stringify(message));
   if (token != null) send({ method: 'connectionParams', data: { token } });
   return { ws, closed, frames, send };
 }

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import {
   configurationTable,
   environmentExample,
+  exampleBlock,
+  examples,
   hasRouter,
   procedures,
   procedureTable,
@@ -16,5 +18,8 @@ const readme = join(root, 'README.md');
 if (existsSync(readme)) {
   const configured = withSection(readFileSync(readme, 'utf8'), 'configuration', configurationTable());
   const text = hasRouter() ? withSection(configured, 'procedures', procedureTable(await procedures())) : configured;
-  writeFileSync(readme, text);
+  writeFileSync(
+    readme,
+    examples.reduce((shown, name) => withSection(shown, name, exampleBlock(name)), text),
+  );
 }

@@ -1,8 +1,22 @@
 import { projectProcedure, publicProcedure, router, sessionProcedure, userProcedure } from '../../rpc/procedures.js';
 import {
-  ApiKeyListView, ChangePasswordInput, CreateApiKeyInput, CreateProjectInput, DeleteAccountInput, DoneView,
-  ListApiKeysInput, LoginInput, MeView, NewApiKeyView, ProjectListView, ProjectView, RefreshInput, RefreshView,
-  RevokeApiKeyInput, SessionView, SignupInput,
+  ApiKeyListView,
+  ChangePasswordInput,
+  CreateApiKeyInput,
+  CreateProjectInput,
+  DeleteAccountInput,
+  DoneView,
+  ListApiKeysInput,
+  LoginInput,
+  MeView,
+  NewApiKeyView,
+  ProjectListView,
+  ProjectView,
+  RefreshInput,
+  RefreshView,
+  RevokeApiKeyInput,
+  SessionView,
+  SignupInput,
 } from './schema.js';
 import type { AccountService } from './service/accounts.js';
 import type { ApiKeyService } from './service/api-keys.js';
@@ -22,7 +36,11 @@ export interface AccountServices {
 const done = { isDone: true } as const;
 
 /** `auth.*`: accounts and sessions. */
-export function createAuthRouter({ signIn, sessions, accounts }: Pick<AccountServices, 'signIn' | 'sessions' | 'accounts'>) {
+export function createAuthRouter({
+  signIn,
+  sessions,
+  accounts,
+}: Pick<AccountServices, 'signIn' | 'sessions' | 'accounts'>) {
   return router({
     signup: publicProcedure
       .input(SignupInput)
@@ -47,7 +65,9 @@ export function createAuthRouter({ signIn, sessions, accounts }: Pick<AccountSer
     changePassword: sessionProcedure
       .input(ChangePasswordInput)
       .output(RefreshView)
-      .mutation(async ({ ctx, input }) => ({ tokens: await accounts.changePassword(ctx.principal, input, ctx.address) })),
+      .mutation(async ({ ctx, input }) => ({
+        tokens: await accounts.changePassword(ctx.principal, input, ctx.address),
+      })),
     deleteAccount: sessionProcedure
       .input(DeleteAccountInput)
       .output(DoneView)
@@ -82,7 +102,9 @@ export function createApiKeyRouter(apiKeys: ApiKeyService) {
 /** `projects.*`: what a person works in. */
 export function createProjectRouter(projects: ProjectService) {
   return router({
-    list: userProcedure.output(ProjectListView).query(async ({ ctx }) => ({ items: await projects.list(ctx.principal) })),
+    list: userProcedure
+      .output(ProjectListView)
+      .query(async ({ ctx }) => ({ items: await projects.list(ctx.principal) })),
     create: sessionProcedure
       .input(CreateProjectInput)
       .output(ProjectView)

@@ -2,9 +2,7 @@ import { z } from 'zod';
 import { keyScopes } from '../../kernel/access.js';
 
 /** Source: issue 2 section 3. Unique without regard to case. */
-const Username = z
-  .string()
-  .regex(/^[A-Za-z0-9_.@+-]{3,64}$/, 'must be 3 to 64 characters of A-Z a-z 0-9 _ . @ + -');
+const Username = z.string().regex(/^[A-Za-z0-9_.@+-]{3,64}$/, 'must be 3 to 64 characters of A-Z a-z 0-9 _ . @ + -');
 
 /** Any password worth checking: what is longer was never accepted as one. The least length is for new ones alone. */
 const Password = z.string().refine((text) => text.length <= 512 && Array.from(text).length <= 256, {
@@ -12,7 +10,12 @@ const Password = z.string().refine((text) => text.length <= 512 && Array.from(te
 });
 
 const Token = z.string().min(1).max(4_096);
-const Name = z.string().trim().min(1, 'must not be blank').max(100).regex(/^\P{Cc}*$/u, 'must be one line of text');
+const Name = z
+  .string()
+  .trim()
+  .min(1, 'must not be blank')
+  .max(100)
+  .regex(/^\P{Cc}*$/u, 'must be one line of text');
 const Id = z.uuid();
 
 /** Input of `auth.signup`. */

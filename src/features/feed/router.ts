@@ -8,7 +8,7 @@ import type { FeedService } from './service.js';
 export const createFeedRouter = (feed: FeedService) =>
   router({
     follow: projectProcedure('feed:read')
-      .input(FollowInput)
+      .input(FollowInput.prefault({}))
       .subscription(async function* ({ ctx, input, signal }) {
         const items = subscription({ ctx, signal }, (ending) => feed.follow(ctx.access, input, ending));
         for await (const { id, event } of items) yield tracked(id, event);

@@ -30,7 +30,6 @@ export interface FeedItem {
 /** The live feed of a project's prompts. `INVARIANTS.md` beside this file numbers what it promises. */
 export class FeedService {
   readonly #deps: FeedDeps;
-  readonly #closing = new AbortController();
   #open = 0;
 
   constructor(deps: FeedDeps) {
@@ -46,14 +45,13 @@ export class FeedService {
    */
   async *follow(access: ProjectAccess, input: FollowInput, signal: AbortSignal): AsyncGenerator<FeedItem> {
     const reader = new FeedReader(this.#deps, access.projectId);
-    const ending = AbortSignal.any([signal, this.#closing.signal]);
     const resumed = input.lastEventId == null ? null : this.#unseal(access, input.lastEventId);
     this.#count(1);
     try {
       await reader.start();
       let last = resumed ?? (await this.#deps.events.head());
       yield { id: this.#seal(access, last), event: { kind: 'ready' } };
-      for await (const event of reader.read(last, ending)) {
+      for await (const event of reader.read(last, signal)) {
         last = event.position;
         if (!isWanted(event, input)) continue;
         this.#deps.observer.onDelivered(event.kind);
@@ -63,11 +61,6 @@ export class FeedService {
       reader.stop();
       this.#count(-1);
     }
-  }
-
-  /** Ends every stream; their clients resume elsewhere. */
-  close(): void {
-    this.#closing.abort();
   }
 
   #count(by: number): void {

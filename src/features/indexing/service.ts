@@ -1,3 +1,4 @@
+import { Fault } from '../../kernel/fault.js';
 import type { Database } from '../../platform/db/database.js';
 import type { Embedder } from '../../platform/embedding/embedder.js';
 import type { Log } from '../../platform/log.js';
@@ -73,26 +74,43 @@ export class IndexingService {
       const prompts = await this.#store.next(afterId, batchSize);
       const last = prompts.at(-1);
       if (last === undefined) return count;
-      await this.#indexBatch(prompts);
+      count += await this.#indexBatch(prompts);
       afterId = last.id;
-      count += prompts.length;
     }
     return count;
   }
 
   /** Texts are embedded by project: what one project embedded is never told to another, not even by its speed. */
-  async #indexBatch(prompts: readonly UnindexedPrompt[]): Promise<void> {
-    for (const [projectId, ofProject] of byProject(prompts)) {
-      const embedded = await this.#deps.embedder.embed(
-        ofProject.map(({ text }) => text),
-        { lane: 'background', scope: projectId, signal: this.#closing.signal },
-      );
-      const vectors = ofProject.flatMap((prompt, index) => {
-        const one = embedded[index];
-        return one === undefined ? [] : [{ prompt, ...one }];
-      });
-      await this.#deps.db.transaction((tx) => this.#store.put(tx, vectors));
+  async #indexBatch(prompts: readonly UnindexedPrompt[]): Promise<number> {
+    let count = 0;
+    for (const [projectId, ofProject] of byProject(prompts)) count += await this.#indexGroup(projectId, ofProject);
+    return count;
+  }
+
+  /** A text that cannot be embedded costs its neighbours nothing: each is then tried alone. */
+  async #indexGroup(projectId: string, prompts: readonly UnindexedPrompt[]): Promise<number> {
+    try {
+      await this.#embedAndStore(projectId, prompts);
+      return prompts.length;
+    } catch (cause) {
+      if (!(cause instanceof Fault) || cause.kind !== 'unprocessable') throw cause;
+      let count = 0;
+      if (prompts.length > 1) for (const prompt of prompts) count += await this.#indexGroup(projectId, [prompt]);
+      else this.#deps.log.warn({ err: cause, promptId: prompts[0]?.id }, 'a text cannot be embedded');
+      return count;
     }
+  }
+
+  async #embedAndStore(projectId: string, prompts: readonly UnindexedPrompt[]): Promise<void> {
+    const embedded = await this.#deps.embedder.embed(
+      prompts.map(({ text }) => text),
+      { lane: 'background', scope: projectId, signal: this.#closing.signal },
+    );
+    const vectors = prompts.flatMap((prompt, index) => {
+      const one = embedded[index];
+      return one === undefined ? [] : [{ prompt, ...one }];
+    });
+    await this.#deps.db.transaction((tx) => this.#store.put(tx, vectors));
   }
 }
 

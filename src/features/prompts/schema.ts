@@ -151,7 +151,8 @@ export interface ResponseView {
   costUsd: number | null;
   latencyMs: number;
   timeToFirstTokenMs: number | null;
-  error: { kind: string; message: string } | null;
+  /** `kind` as the errors of this service, or `interrupted`; `reason` is the provider's part in it, such as `rate_limited`. */
+  error: { kind: string; reason: string | null; message: string } | null;
   /** ISO 8601, UTC. */
   createdAt: string;
 }

@@ -15,7 +15,7 @@ export interface ResponseRow {
   costUsd: number | null;
   latencyMs: number;
   timeToFirstTokenMs: number | null;
-  error: { kind: string; message: string; details?: object } | null;
+  error: { kind: string; message: string; details?: { reason?: string } } | null;
   /** ISO text: rows nested in JSON bear no dates. */
   createdAt: string;
 }
@@ -68,7 +68,10 @@ export function responseView(row: ResponseRow): ResponseView {
     costUsd: row.costUsd,
     latencyMs: row.latencyMs,
     timeToFirstTokenMs: row.timeToFirstTokenMs,
-    error: row.error === null ? null : { kind: row.error.kind, message: row.error.message },
+    error:
+      row.error === null
+        ? null
+        : { kind: row.error.kind, reason: row.error.details?.reason ?? null, message: row.error.message },
     createdAt: new Date(row.createdAt).toISOString(),
   };
 }

@@ -21,4 +21,6 @@ export function networkOf(address: string): string {
 
 /** The groups without leading zeros; a dotted tail stands for two, which the /64 never reaches. */
 const groupsOf = (text: string): string[] =>
-  text === '' ? [] : text.split(':').flatMap((group) => (group.includes('.') ? ['0', '0'] : [group.replace(/^0+(?=.)/, '')]));
+  text === ''
+    ? []
+    : text.split(':').flatMap((group) => (group.includes('.') ? ['0', '0'] : [group.replace(/^0+(?=.)/, '')]));

@@ -3,7 +3,7 @@ import { Fault, invalidField } from '../../kernel/fault.js';
 import { Turnstile } from './turnstile.js';
 
 /** The longest password, in characters. Source: issue 2; every one fits in 1 024 bytes of UTF-8. */
-export const maxPasswordLength = 256;
+const maxPasswordLength = 256;
 
 /** Source: OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane; about 15 ms here. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1, outputLen: 32 };
@@ -17,7 +17,7 @@ const queueLimit = 32;
 const retryAfterMs = 1_000;
 
 /** Length in characters as people count them, not UTF-16 units. */
-export const characterCount = (text: string): number => Array.from(text).length;
+const characterCount = (text: string): number => Array.from(text).length;
 
 /** Hashes and checks passwords, off the event loop and a bounded number at once. */
 export class Passwords {
@@ -38,7 +38,8 @@ export class Passwords {
   async refuseWeak(password: string, about: { field: string; username: string }): Promise<void> {
     const length = characterCount(password);
     if (length < this.#minLength) throw invalidField(about.field, `must have at least ${this.#minLength} characters`);
-    if (length > maxPasswordLength) throw invalidField(about.field, `must have at most ${maxPasswordLength} characters`);
+    if (length > maxPasswordLength)
+      throw invalidField(about.field, `must have at most ${maxPasswordLength} characters`);
     const plain = normalized(password).toLowerCase();
     if (plain === about.username.toLowerCase()) throw invalidField(about.field, 'must not be the username');
     this.#commonest ??= loadCommonest(this.#minLength);

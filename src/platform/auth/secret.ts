@@ -51,7 +51,8 @@ export const keyedHash = (key: Uint8Array, text: string): string =>
 
 async function readSecret(source: SecretSource, ids: Ids): Promise<string> {
   if (source.jwtSecret !== undefined) return usable(source.jwtSecret, 'JWT_SECRET');
-  if (source.jwtSecretFile !== undefined) return usable(await readFile(source.jwtSecretFile, 'utf8'), 'JWT_SECRET_FILE');
+  if (source.jwtSecretFile !== undefined)
+    return usable(await readFile(source.jwtSecretFile, 'utf8'), 'JWT_SECRET_FILE');
   const folder = join(source.dataDir, 'keys');
   const path = join(folder, 'signing-secret');
   await makeOnce(folder, path, ids);
@@ -105,4 +106,5 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-const hasCode = (cause: unknown, code: string): boolean => cause instanceof Error && 'code' in cause && cause.code === code;
+const hasCode = (cause: unknown, code: string): boolean =>
+  cause instanceof Error && 'code' in cause && cause.code === code;

@@ -2,7 +2,7 @@ import { type CryptoKey, errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
-import { Fault } from '../../kernel/fault.js';
+import { expiredCredential, invalidCredential } from '../../kernel/fault.js';
 import type { Ids } from '../../kernel/ids.js';
 
 /** What a token says, checked. */
@@ -123,7 +123,7 @@ export class Tokens {
   }
 
   async #verify(typ: TokenType, token: string, maxAgeMs: number): Promise<TokenClaims> {
-    if (token.length > maxTokenLength || !compactForm.test(token)) throw invalidToken();
+    if (token.length > maxTokenLength || !compactForm.test(token)) throw invalidCredential();
     const nowMs = this.#deps.clock.nowMs();
     const { payload, protectedHeader } = await jwtVerify(token, this.#deps.key, {
       algorithms: ['HS256'],
@@ -135,22 +135,14 @@ export class Tokens {
       clockTolerance: clockToleranceS,
       currentDate: new Date(nowMs),
     }).catch((cause: unknown) => {
-      throw cause instanceof errors.JWTExpired ? expiredToken() : invalidToken();
+      throw cause instanceof errors.JWTExpired ? expiredCredential() : invalidCredential();
     });
     const claims = Claims.safeParse(payload);
     // Our headers hold nothing else: a `kid`, `jku` or `jwk` is never looked at, only refused.
     const isPlainHeader = Object.keys(protectedHeader).every((name) => name === 'alg' || name === 'typ');
-    if (!claims.success || !isPlainHeader) throw invalidToken();
+    if (!claims.success || !isPlainHeader) throw invalidCredential();
     const { sub, sid, ver, jti, exp } = claims.data;
-    if (exp * 1_000 <= nowMs) throw expiredToken();
+    if (exp * 1_000 <= nowMs) throw expiredCredential();
     return { userId: sub, sessionId: sid, version: ver, tokenId: jti, expiresAtMs: exp * 1_000 };
   }
 }
-
-/** The refusal of a token whose time is over: clients refresh on reason `expired`. */
-export const expiredToken = (): Fault =>
-  new Fault('unauthenticated', 'The credential has expired.', { reason: 'expired' });
-
-/** The refusal of anything that is no valid credential; it never says which check failed. */
-export const invalidToken = (): Fault =>
-  new Fault('unauthenticated', 'The credential is not valid.', { reason: 'invalid' });

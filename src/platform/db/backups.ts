@@ -1,7 +1,7 @@
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.js';
-import type { DataFolder } from './folder.js';
+import { type DataFolder, syncFolder } from './folder.js';
 
 /** One copy of the embedded database. */
 export interface Backup {
@@ -79,14 +79,4 @@ async function describe(folder: DataFolder, name: string): Promise<Backup | unde
   const { size } = await stat(path);
   const madeAtMs = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second, ms);
   return { name, path, madeAtMs, sizeBytes: size, mark: parts[8] ?? '' };
-}
-
-/** A rename is on the disk only when its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -8,7 +8,13 @@ import { openEmbedded } from './embedded.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { isRetryable, toFault } from './faults.js';
 import { PrismaClient } from './generated/client.js';
-import { appliedMigrationsSql, type Migration, ownMigrationsDir, pendingMigrations, readMigrations } from './migrate.js';
+import {
+  appliedMigrationsSql,
+  type Migration,
+  ownMigrationsDir,
+  pendingMigrations,
+  readMigrations,
+} from './migrate.js';
 import { ownThreadUrl } from './pglite.js';
 import { openServer } from './server.js';
 
@@ -120,7 +126,7 @@ function openPrisma(engine: Engine): PrismaClient {
     query: {
       async $allOperations({ args, query }) {
         try {
-          return await query(args);
+          return (await query(args)) as unknown;
         } catch (error) {
           throw toFault(error);
         }

@@ -2,8 +2,8 @@ import type { Clock } from '../../kernel/clock.js';
 import { fileStamp, readBackups } from './backups.js';
 import {
   beginCluster,
+  clustersSetAside,
   type DataFolder,
-  damagedClusters,
   dropUnfinished,
   finishCluster,
   hasCluster,
@@ -22,8 +22,8 @@ interface ClusterDeps {
 /**
  * The folder's cluster, open in its thread; made when there is none.
  *
- * Faults: `DatabaseStartError` when it does not open (it is then set aside, and the newest backup named), and as long as
- * a cluster set aside was not replaced by `promptwell restore`: an automatic restart must never begin with an empty one.
+ * Faults: `DatabaseStartError` when it does not open (it is then set aside, and the newest backup named), and while
+ * there is only one set aside, until `promptwell restore`: an automatic restart must never begin with an empty one.
  */
 export async function openCluster(deps: ClusterDeps): Promise<PgliteThread> {
   const { folder, threadUrl } = deps;
@@ -43,10 +43,10 @@ export async function openCluster(deps: ClusterDeps): Promise<PgliteThread> {
 
 async function makeCluster(deps: ClusterDeps): Promise<PgliteThread> {
   const { folder, threadUrl, seedTarball } = deps;
-  const damaged = (await damagedClusters(folder)).at(-1);
-  if (damaged !== undefined)
+  const aside = await clustersSetAside(folder);
+  if (aside.length > 0)
     throw new DatabaseStartError(
-      `The database was set aside because it did not open (${damaged}). ${await advice(deps)}\nTo begin with an empty one, move ${damaged} out of ${folder.root}.`,
+      `There is no database in ${folder.root}, but one that was set aside (${aside.join(', ')}). ${await advice(deps)}\nTo begin with an empty one, move what was set aside out of ${folder.root}.`,
     );
   await beginCluster(folder);
   const settings = { folder: folder.cluster, ...(seedTarball === undefined ? {} : { tarball: seedTarball }) };

@@ -25,7 +25,7 @@ export class Ears {
 
   /** Wakes the listeners of one channel. */
   wake(channel: string, payload: string): void {
-    for (const onWake of [...(this.#channels.get(channel) ?? [])]) onWake(payload);
+    for (const onWake of this.#channels.get(channel) ?? []) onWake(payload);
   }
 
   /** Wakes everyone with '': notifications may have been missed. */

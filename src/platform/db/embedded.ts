@@ -10,7 +10,7 @@ import { EmbeddedBell } from './embedded-bell.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
 import { lockFolder, type Unlock } from './lock.js';
-import { type Migration, migrate } from './migrate.js';
+import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import type { PgliteThread } from './pglite.js';
 
 /** How long a caller waits for the one session before `overloaded`: as long as Prisma's transactions do, and a backup. */
@@ -72,7 +72,7 @@ async function migrateThrough(thread: PgliteThread, { ids, log, migrations }: Em
   const client = new pg.Client(connectionTo(thread));
   await client.connect();
   try {
-    const applied = await migrate(client, migrations, ids);
+    const applied = await underMigrationLock(client, () => migrate(client, migrations, ids));
     if (applied.length > 0) log.info({ applied }, 'migrations applied');
   } finally {
     await client.end();
@@ -87,24 +87,27 @@ interface ServeDeps extends EmbeddedDeps {
 
 async function serve(deps: ServeDeps): Promise<Engine> {
   const { config, log, thread, unlock } = deps;
+  const bell = new EmbeddedBell();
   const pool = new pg.Pool({
     ...connectionTo(thread),
     max: 1,
     idleTimeoutMillis: 0,
+    // pg awaits what this gives (its types do not say so): nobody has the client before it listens.
+    onConnect: (client): unknown => bell.attach(client),
     connectionTimeoutMillis: sessionTimeoutMs,
     query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
   });
-  const bell = new EmbeddedBell(pool);
   const upkeep = await startUpkeep(deps, pool);
   let isClosing = false;
-  void thread.ended.then(() => {
-    if (!isClosing) log.error({}, 'the thread of the embedded database has ended by itself; start the service again');
+  void thread.ended.then((cause) => {
+    if (isClosing) return;
+    log.error({ err: cause }, 'the thread of the embedded database has ended by itself; start the service again');
   });
   return {
     kind: 'embedded',
     pool,
     isAlive: () => thread.isAlive,
-    listen: (channel, onWake) => bell.listen(channel, onWake),
+    listen: (channel, onWake) => bell.listen(pool, channel, onWake),
     close: async () => {
       isClosing = true;
       await upkeep.finish();

@@ -7,6 +7,15 @@ interface DatabaseErrorFacts {
   message: string;
 }
 
+/** Where pg, Prisma's adapter and Prisma's client keep what they know; nothing of it is promised. */
+interface ErrorLink {
+  code?: unknown;
+  originalCode?: unknown;
+  message?: unknown;
+  cause?: unknown;
+  meta?: { driverAdapterError?: unknown };
+}
+
 /** SQLSTATEs with a meaning for callers. Source: PostgreSQL documentation, appendix A. */
 const kindOfSqlState: Readonly<Record<string, FaultKind>> = {
   '22021': 'invalid',
@@ -94,21 +103,24 @@ function kindOf({ sqlState, prismaCode, message }: DatabaseErrorFacts): FaultKin
   return awayPattern.test(message) ? 'overloaded' : undefined;
 }
 
-/** Looks through Prisma's wrappers: `meta.driverAdapterError`, `cause`, `originalCode`. */
+/** Looks through Prisma's wrappers: the error, what it wraps, what that wraps. */
 function factsOf(error: unknown): DatabaseErrorFacts {
   const facts: DatabaseErrorFacts = { sqlState: undefined, prismaCode: undefined, message: '' };
   let current: unknown = error;
   for (let depth = 0; depth < maxDepth && typeof current === 'object' && current !== null; depth += 1) {
-    const link = current as Record<string, unknown>;
-    for (const code of [link['originalCode'], link['code']]) {
-      if (typeof code !== 'string') continue;
-      if (/^P\d{4}$/.test(code)) facts.prismaCode ??= code;
-      else if (/^[0-9A-Z]{5}$/.test(code) && /\d/.test(code)) facts.sqlState ??= code;
-      else facts.message += ` ${code}`;
-    }
-    if (typeof link['message'] === 'string') facts.message += ` ${link['message']}`;
-    const meta = link['meta'] as Record<string, unknown> | undefined;
-    current = meta?.['driverAdapterError'] ?? link['cause'];
+    const link = current as ErrorLink;
+    addCode(facts, link.originalCode);
+    addCode(facts, link.code);
+    if (typeof link.message === 'string') facts.message += ` ${link.message}`;
+    current = link.meta?.driverAdapterError ?? link.cause;
   }
   return facts;
+}
+
+function addCode(facts: DatabaseErrorFacts, code: unknown): void {
+  if (typeof code !== 'string') return;
+  if (/^P\d{4}$/.test(code)) facts.prismaCode ??= code;
+  else if (/^(?=.*\d)[0-9A-Z]{5}$/.test(code)) facts.sqlState ??= code;
+  // ECONNREFUSED and the like.
+  else facts.message += ` ${code}`;
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DatabaseStartError } from './start-error.js';
 
@@ -56,9 +56,10 @@ export async function beginCluster(folder: DataFolder): Promise<void> {
   await writeFile(folder.unfinished, '', { mode: 0o600 });
 }
 
-/** The cluster is whole. */
+/** The cluster is whole: on the disk, too, before the first row, lest a power cut bring the mark back over data. */
 export async function finishCluster(folder: DataFolder): Promise<void> {
   await rm(folder.unfinished, { force: true });
+  await syncFolder(folder.root);
 }
 
 /** Moves the cluster out of the way under a name that says why and when; answers the new path. */
@@ -68,14 +69,24 @@ export async function setAside(folder: DataFolder, why: 'damaged' | 'replaced', 
   return aside;
 }
 
-/** Clusters set aside because they did not open, newest last. */
-export async function damagedClusters(folder: DataFolder): Promise<string[]> {
-  return (await names(folder.root)).filter((name) => name.startsWith('pg.damaged-')).sort();
+/** Names of the clusters set aside, whyever: the newest of them may be all that is left of the data. */
+export async function clustersSetAside(folder: DataFolder): Promise<string[]> {
+  return (await names(folder.root)).filter((name) => /^pg\.(damaged|replaced)-/.test(name));
+}
+
+/** Puts names made, changed or removed in a folder on the disk. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function names(path: string): Promise<string[]> {
-  return readdir(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return [];
+  return readdir(path).catch((cause: unknown) => {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
     throw cause;
   });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import type { Ids } from '../../kernel/ids.js';
-import { DatabaseStartError } from './start-error.js';
+import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** One folder of `prisma/migrations`. */
 export interface Migration {
@@ -79,24 +79,37 @@ export function pendingMigrations(migrations: readonly Migration[], rows: readon
 }
 
 /**
- * The names of the migrations that were pending and are now applied, as `prisma migrate deploy` applies and records them.
+ * Runs `work` while no other process migrates this database, `prisma migrate` included.
  *
- * Cost: two statements when nothing is pending. Other processes wait under Prisma's advisory lock.
+ * Faults: `DatabaseStartError` when another one holds the lock for a minute.
+ */
+export async function underMigrationLock<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
+  await client.query(`SET lock_timeout = ${lockTimeoutMs}`);
+  await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]).catch((cause: unknown) => {
+    throw new DatabaseStartError(`Another process has been migrating the database for long: ${messageOf(cause)}`, {
+      cause,
+    });
+  });
+  try {
+    return await work();
+  } finally {
+    await client.query('SELECT pg_advisory_unlock($1)', [advisoryLockKey]);
+  }
+}
+
+/**
+ * The names of the migrations that were pending and are now applied, as `prisma migrate deploy` applies and records them.
+ * Call it within `underMigrationLock`, on a connection that ends afterwards.
+ *
+ * Cost: two statements when nothing is pending.
  * Faults: as `pendingMigrations`; a script that fails leaves nothing behind, because each runs in one transaction (so a
  * script must not hold what refuses one, such as CREATE INDEX CONCURRENTLY).
  */
 export async function migrate(client: pg.ClientBase, migrations: readonly Migration[], ids: Ids): Promise<string[]> {
-  await client.query(`SET lock_timeout = ${lockTimeoutMs}`);
-  await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]);
-  try {
-    await client.query(migrationsTable);
-    const pending = pendingMigrations(migrations, (await client.query(appliedMigrationsSql)).rows);
-    for (const migration of pending) await apply(client, migration, ids);
-    return pending.map((migration) => migration.name);
-  } finally {
-    await client.query('SELECT pg_advisory_unlock($1)', [advisoryLockKey]);
-    await client.query('RESET lock_timeout');
-  }
+  await client.query(migrationsTable);
+  const pending = pendingMigrations(migrations, (await client.query(appliedMigrationsSql)).rows);
+  for (const migration of pending) await apply(client, migration, ids);
+  return pending.map((migration) => migration.name);
 }
 
 async function apply(client: pg.ClientBase, migration: Migration, ids: Ids): Promise<void> {
@@ -110,6 +123,8 @@ async function apply(client: pg.ClientBase, migration: Migration, ids: Ids): Pro
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK');
-    throw new DatabaseStartError(`Migration ${migration.name} failed and was rolled back: ${String(cause)}`, { cause });
+    throw new DatabaseStartError(`Migration ${migration.name} failed and was rolled back: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }

@@ -4,6 +4,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { FrameReader } from './frames.js';
+import { messageOf } from './start-error.js';
 import type { ThreadReply, ThreadRequest, ThreadSettings, ThreadStatus } from './thread-protocol.js';
 
 /**
@@ -53,10 +54,13 @@ class WireServer {
     });
   }
 
-  /** Hands the session from one client to the next; what the former left open is rolled back. */
+  /** Hands the session from one client to the next, as new: transaction, settings and prepared statements are gone. */
   async #takeOver(next: MessagePort | undefined, former: MessagePort | undefined): Promise<void> {
     if (next === this.#owner || former !== this.#owner) return;
-    if (this.#owner !== undefined && this.#db.isInTransaction()) await this.#db.exec('ROLLBACK');
+    if (this.#owner !== undefined) {
+      if (this.#db.isInTransaction()) await this.#db.exec('ROLLBACK');
+      await this.#db.exec('DISCARD ALL');
+    }
     this.#owner = next;
   }
 }
@@ -87,7 +91,7 @@ async function dump(db: PGlite, file: string): Promise<void> {
 async function replyTo(port: MessagePort, work: () => Promise<unknown>): Promise<void> {
   const reply: ThreadReply = await work().then(
     () => ({}),
-    (cause: unknown) => ({ error: cause instanceof Error ? cause.message : String(cause) }),
+    (cause: unknown) => ({ error: messageOf(cause) }),
   );
   port.postMessage(reply);
   port.close();
@@ -99,7 +103,7 @@ async function run(port: MessagePort, settings: ThreadSettings): Promise<void> {
   try {
     db = await openFolder(settings);
   } catch (cause) {
-    tell({ type: 'failed', message: cause instanceof Error ? cause.message : String(cause) });
+    tell({ type: 'failed', message: messageOf(cause) });
     port.close();
     return;
   }

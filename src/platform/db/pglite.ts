@@ -30,8 +30,9 @@ class PortStream extends Duplex {
       return this;
     }
     this.#port.on('message', (chunk: Uint8Array) => this.push(chunk));
-    this.#port.on('close', () => this.push(null));
-    process.nextTick(() => this.emit('connect'));
+    // Not a graceful end: half open, pg would wait for an answer that never comes.
+    this.#port.on('close', () => this.destroy());
+    queueMicrotask(() => this.emit('connect'));
     return this;
   }
 
@@ -70,16 +71,21 @@ class PortStream extends Duplex {
 /** PGlite in its thread, seen from the main one. */
 export class PgliteThread {
   readonly #worker: Worker;
-  /** Resolves when the thread has ended, whyever. */
-  readonly ended: Promise<void>;
+  /** Resolves when the thread has ended, with the error that ended it, if any. */
+  readonly ended: Promise<Error | undefined>;
   #isAlive = true;
 
   constructor(worker: Worker) {
     this.#worker = worker;
+    let cause: Error | undefined;
+    // Without a listener a dying thread would take the process with it.
+    worker.on('error', (error: Error) => {
+      cause = error;
+    });
     this.ended = new Promise((resolve) => {
       worker.once('exit', () => {
         this.#isAlive = false;
-        resolve();
+        resolve(cause);
       });
     });
   }
@@ -150,9 +156,7 @@ export async function startThread(threadUrl: string, settings: ThreadSettings): 
   const thread = new PgliteThread(worker);
   const status = await new Promise<ThreadStatus>((resolve) => {
     worker.once('message', resolve);
-    // Stays for the thread's whole life: without a listener a dying thread would take the process with it.
-    worker.on('error', (cause) => resolve({ type: 'failed', message: String(cause) }));
-    worker.once('exit', (code) => resolve({ type: 'failed', message: `the thread ended with code ${code}` }));
+    void thread.ended.then((cause) => resolve({ type: 'failed', message: String(cause ?? 'the thread ended') }));
   });
   if (status.type === 'ready') return thread;
   await worker.terminate();

@@ -7,7 +7,7 @@ import { type Backup, fileStamp, readBackups } from './backups.js';
 import { type DataFolder, dataFolder, finishCluster, hasCluster, securePrivateFolder, setAside } from './folder.js';
 import { lockFolder } from './lock.js';
 import { ownThreadUrl, startThread } from './pglite.js';
-import { DatabaseStartError } from './start-error.js';
+import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** What restoring needs. */
 export interface RestoreDeps {
@@ -44,7 +44,8 @@ export async function restoreBackup(deps: RestoreDeps, file?: string): Promise<R
   await securePrivateFolder(folder.root);
   const unlock = await lockFolder(folder.root, deps.ids);
   try {
-    const candidates = file === undefined ? (await readBackups(folder)).map(({ path }) => path) : [await find(folder, file)];
+    const candidates =
+      file === undefined ? (await readBackups(folder)).map(({ path }) => path) : [await find(folder, file)];
     const { path, rejected } = await firstGood(candidates, folder, deps.threadUrl ?? ownThreadUrl);
     const stamp = fileStamp(deps.clock.nowMs());
     const aside = (await hasCluster(folder)) ? await setAside(folder, 'replaced', stamp) : null;
@@ -70,14 +71,18 @@ async function find(folder: DataFolder, file: string): Promise<string> {
   throw new DatabaseStartError(`There is no backup ${file} in ${folder.backups}.`);
 }
 
-async function firstGood(paths: string[], folder: DataFolder, threadUrl: string): Promise<{ path: string; rejected: Restored['rejected'] }> {
+async function firstGood(
+  paths: string[],
+  folder: DataFolder,
+  threadUrl: string,
+): Promise<{ path: string; rejected: Restored['rejected'] }> {
   const rejected: Restored['rejected'] = [];
   for (const path of paths) {
     try {
       await unpack(path, draftOf(folder), threadUrl);
       return { path, rejected };
     } catch (cause) {
-      rejected.push({ backup: path, reason: cause instanceof Error ? cause.message : String(cause) });
+      rejected.push({ backup: path, reason: messageOf(cause) });
     }
   }
   await rm(draftOf(folder), { recursive: true, force: true });

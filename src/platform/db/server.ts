@@ -2,9 +2,9 @@ import pg from 'pg';
 import type { Config } from '../../config.js';
 import type { Ids } from '../../kernel/ids.js';
 import type { DatabaseLog, Engine } from './engine.js';
-import { type Migration, migrate } from './migrate.js';
+import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import { ServerBell } from './server-bell.js';
-import { DatabaseStartError } from './start-error.js';
+import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** The oldest PostgreSQL that the migrations are written for. */
 const minServerVersion = { number: 150_000, text: '15' };
@@ -32,12 +32,23 @@ interface ServerDeps {
  */
 export async function openServer({ config, ids, log, migrations }: ServerDeps): Promise<Engine> {
   const direct = new pg.Client({ connectionString: config.directUrl, connectionTimeoutMillis: 10_000 });
-  await direct.connect().catch((cause: Error) => {
-    throw new DatabaseStartError(`The database at ${direct.host}:${direct.port} cannot be reached: ${cause.message}`, { cause });
+  // A lost connection also rejects the query that is on; without a listener it would end the process.
+  direct.on('error', () => undefined);
+  await direct.connect().catch((cause: unknown) => {
+    throw new DatabaseStartError(
+      `The database at ${direct.host}:${direct.port} cannot be reached: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
   });
   try {
-    await requireVersions(direct);
-    const applied = await migrate(direct, migrations, ids);
+    await requireServerVersion(direct);
+    // CREATE EXTENSION needs the lock, too: IF NOT EXISTS fails when two processes do it at once.
+    const applied = await underMigrationLock(direct, async () => {
+      await requireExtension(direct);
+      return migrate(direct, migrations, ids);
+    });
     if (applied.length > 0) log.info({ applied }, 'migrations applied');
   } finally {
     await direct.end();
@@ -69,7 +80,7 @@ function openPool(config: Config['db']): pg.Pool {
   });
 }
 
-async function requireVersions(client: pg.Client): Promise<void> {
+async function requireServerVersion(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ number: number; text: string }>(
     "SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS text",
   );
@@ -78,9 +89,12 @@ async function requireVersions(client: pg.Client): Promise<void> {
     throw new DatabaseStartError(
       `The database is PostgreSQL ${server?.text}; Promptwell needs ${minServerVersion.text} or newer.`,
     );
-  await client.query('CREATE EXTENSION IF NOT EXISTS vector').catch((cause: Error) => {
+}
+
+async function requireExtension(client: pg.Client): Promise<void> {
+  await client.query('CREATE EXTENSION IF NOT EXISTS vector').catch((cause: unknown) => {
     throw new DatabaseStartError(
-      `The extension pgvector ${minVectorVersion.text} or newer is needed and could not be created (${cause.message}). Install it on the server, then run in this database as a superuser: CREATE EXTENSION vector`,
+      `The extension pgvector ${minVectorVersion.text} or newer is needed and could not be created (${messageOf(cause)}). Install it on the server, then run in this database as a superuser: CREATE EXTENSION vector`,
       { cause },
     );
   });

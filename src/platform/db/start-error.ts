@@ -2,3 +2,6 @@
 export class DatabaseStartError extends Error {
   override readonly name = 'DatabaseStartError';
 }
+
+/** What a thrown thing says. */
+export const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

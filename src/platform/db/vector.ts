@@ -12,5 +12,5 @@ export function toVectorLiteral(vector: Float32Array, dimensions: number): strin
     throw invalidField('vector', `has ${vector.length} dimensions; the space has ${dimensions}`);
   if (!vector.every(Number.isFinite)) throw invalidField('vector', 'holds a component that is not a finite number');
   if (vector.every((component) => component === 0)) throw invalidField('vector', 'has length zero');
-  return toSql(Array.from(vector));
+  return toSql(Array.from(vector)) as string;
 }

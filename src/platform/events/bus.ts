@@ -8,7 +8,8 @@ const safetyIntervalMs = 5_000;
 /** The wait before events behind a running transaction are looked for again; doubled up to a quarter of a second. */
 const gateRetryMs = 10;
 const gateRetryMaxMs = 250;
-const pageSize = 200;
+/** A view is at most about a megabyte, so that a page is bounded by fifty. */
+const pageSize = 50;
 
 /** Receives each event of one project, in order, once each. Must not throw and must return at once. */
 export type Subscriber = (event: StoredEvent) => void;
@@ -23,8 +24,9 @@ export class EventBus {
   readonly #deps: { db: Database; log: Log; events: EventLog };
   readonly #subscribers = new Map<string, Set<Subscriber>>();
   #position: EventPosition | undefined;
-  #starting: Promise<void> | undefined;
+  #starting: Promise<void> = Promise.resolve();
   #reading: Promise<void> | undefined;
+  #page: Promise<StoredEvent[]> | undefined;
   #isAgain = false;
   #timer: NodeJS.Timeout | undefined;
   #gateDelayMs = gateRetryMs;
@@ -49,9 +51,12 @@ export class EventBus {
       ofProject.delete(subscriber);
       if (ofProject.size === 0 && this.#subscribers.get(projectId) === ofProject) this.#subscribers.delete(projectId);
     };
-    if (isFirst) this.#starting = this.#startReading();
+    // One start after another: a late one would move the position past what the next has promised.
+    if (isFirst) this.#starting = this.#starting.catch(() => undefined).then(() => this.#startReading());
     try {
       await this.#starting;
+      // The page on its way was asked for without this project, and moves the position past its events.
+      await this.#page?.catch(() => undefined);
     } catch (cause) {
       leave();
       throw cause;
@@ -90,7 +95,7 @@ export class EventBus {
     this.#position = undefined;
     await this.#reading;
     this.#position = await this.#deps.events.head();
-    this.#again(safetyIntervalMs);
+    this.wake();
   }
 
   async #read(): Promise<void> {
@@ -98,17 +103,22 @@ export class EventBus {
       this.#isAgain = false;
       const position = this.#position;
       if (position === undefined) return;
-      const events = await this.#deps.events.after(position, [...this.#subscribers.keys()], pageSize);
-      for (const event of events) {
-        this.#position = event.position;
-        for (const subscriber of this.#subscribers.get(event.projectId) ?? []) subscriber(event);
-      }
+      this.#page = this.#deps.events.after(position, [...this.#subscribers.keys()], pageSize);
+      const events = await this.#page;
+      this.#deliver(events);
       isMore = events.length === pageSize || this.#isAgain;
       if (events.length > 0) this.#gateDelayMs = gateRetryMs;
     }
     const isGated = await this.#deps.events.hasGated();
     this.#again(isGated ? this.#gateDelayMs : safetyIntervalMs);
     this.#gateDelayMs = isGated ? Math.min(gateRetryMaxMs, this.#gateDelayMs * 2) : gateRetryMs;
+  }
+
+  #deliver(events: readonly StoredEvent[]): void {
+    for (const event of events) {
+      this.#position = event.position;
+      for (const subscriber of this.#subscribers.get(event.projectId) ?? []) subscriber(event);
+    }
   }
 
   #again(afterMs: number): void {

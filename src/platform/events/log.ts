@@ -30,10 +30,10 @@ export class EventLog {
   /**
    * The next events of some projects after a position, at most `limit`.
    *
+   * Order: the columns are named with their table: bare names would mean the texts selected, and '99' comes after '100'.
    * Cost: one index range scan on (project_id, xid, id), or on (xid, id) for many projects.
    */
   async after(position: EventPosition, projectIds: readonly string[], limit: number): Promise<StoredEvent[]> {
-    // Ordered by the columns, not by the answer's texts of the same names: as text, 1000 comes before 999.
     const rows = await this.#db.read<EventRow>(
       `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view
        FROM event
@@ -45,13 +45,17 @@ export class EventLog {
     return rows.map(({ xid, id, ...row }) => ({ ...row, position: { xid: BigInt(xid), id: BigInt(id) } }));
   }
 
-  /** Whether events are committed or about to be that no read may return yet. */
+  /**
+   * Whether the newest committed event is one that no read may return yet.
+   *
+   * Order: by the index (xid, id) from its end, one row: a bare condition with LIMIT was planned as a scan of the table.
+   */
   async hasGated(): Promise<boolean> {
-    const rows = await this.#db.read<object>(
-      'SELECT 1 FROM event WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()) LIMIT 1',
+    const [newest] = await this.#db.read<{ isGated: boolean }>(
+      `SELECT xid >= pg_snapshot_xmin(pg_current_snapshot()) AS "isGated" FROM event ORDER BY xid DESC, id DESC LIMIT 1`,
       [],
     );
-    return rows.length > 0;
+    return newest?.isGated ?? false;
   }
 
   /** Deletes events older than `olderThanMs`, in database time. Answers how many. */

@@ -6,11 +6,11 @@ import type { TokenPair, Tokens } from '../../../platform/auth/tokens.js';
 import type { Database } from '../../../platform/db/database.js';
 import type { ChangePasswordInput, MeView } from '../schema.js';
 import { AccountStore } from '../store/accounts.js';
-import { AccountLookups, type CredentialsRow } from '../store/lookups.js';
+import { AccountLookups } from '../store/lookups.js';
 import { SessionStore } from '../store/sessions.js';
 import { projectView, userView } from '../view.js';
 import type { SessionService } from './sessions.js';
-import { type SignInService, usernameKeyOf } from './sign-in.js';
+import type { SignInService } from './sign-in.js';
 
 /** What the care of accounts needs. */
 export interface AccountDeps {
@@ -22,7 +22,7 @@ export interface AccountDeps {
   sessions: SessionService;
 }
 
-/** What people and operators do with existing accounts. */
+/** What people do with their own accounts. */
 export class AccountService {
   readonly #deps: AccountDeps;
   readonly #lookups: AccountLookups;
@@ -80,34 +80,6 @@ export class AccountService {
       await store.deleteUser(account.id);
       await new SessionStore(tx).announce({ of: 'user', id: account.id });
     });
-  }
-
-  /** For operators: sets a password and ends every log-in. Faults: `notFound`, `invalid` naming `password`. */
-  async resetPassword(username: string, password: string): Promise<void> {
-    const account = await this.#named(username);
-    await this.#deps.passwords.refuseWeak(password, { field: 'password', username: account.username });
-    const passwordHash = await this.#deps.passwords.hash(password);
-    await this.#deps.db.transaction(async (tx) => {
-      const version = await new AccountStore(tx).setPassword(account.id, passwordHash, account.sessionVersion);
-      if (version === null) throw new Fault('conflict', 'The password was changed meanwhile.');
-      await new SessionStore(tx).revokeAll(account.id, this.#now());
-    });
-  }
-
-  /** For operators: shuts an account out (its keys too), or lets it in again. Faults: `notFound`. */
-  async setDisabled(username: string, isDisabled: boolean): Promise<void> {
-    const account = await this.#named(username);
-    const now = this.#now();
-    await this.#deps.db.transaction(async (tx) => {
-      await new AccountStore(tx).setDisabledAt(account.id, isDisabled ? now : null);
-      await new SessionStore(tx).revokeAll(account.id, now);
-    });
-  }
-
-  async #named(username: string): Promise<CredentialsRow> {
-    const account = await this.#lookups.byUsernameKey(usernameKeyOf(username), '');
-    if (account === null) throw notFound('user');
-    return account;
   }
 
   #now(): Date {

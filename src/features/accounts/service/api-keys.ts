@@ -2,7 +2,7 @@ import type { ProjectAccess } from '../../../kernel/access.js';
 import type { Clock } from '../../../kernel/clock.js';
 import { Fault, invalidField, notFound } from '../../../kernel/fault.js';
 import type { Ids } from '../../../kernel/ids.js';
-import { newApiKey } from '../../../platform/auth/api-key.js';
+import type { ApiKeys } from '../../../platform/auth/api-keys.js';
 import type { Database } from '../../../platform/db/database.js';
 import type { ApiKeyView, CreateApiKeyInput, NewApiKeyView } from '../schema.js';
 import { ApiKeyStore } from '../store/api-keys.js';
@@ -14,6 +14,7 @@ export interface ApiKeyDeps {
   db: Database;
   clock: Clock;
   ids: Ids;
+  keys: ApiKeys;
 }
 
 /** Keeps a project's list short enough to be shown whole; far more than programs that need telling apart. */
@@ -29,17 +30,28 @@ export class ApiKeyService {
 
   /** A new key, shown this once. Faults: `invalid` naming `expiresAt` if it is not ahead, `precondition` at 100 keys. */
   async create(access: ProjectAccess, input: CreateApiKeyInput): Promise<NewApiKeyView> {
-    const { db, clock, ids } = this.#deps;
+    const { db, clock, ids, keys } = this.#deps;
     const createdAt = new Date(clock.nowMs());
     const expiresAt = input.expiresAt === undefined ? null : new Date(input.expiresAt);
     if (expiresAt !== null && expiresAt <= createdAt) throw invalidField('expiresAt', 'must be in the future');
-    const { key, prefix, hash } = newApiKey(ids);
+    const { key, prefix, hash } = keys.mint();
     const { name, scopes } = input;
     const row = await db.transaction(async (tx) => {
       const store = new ApiKeyStore(tx, access.projectId);
       if ((await store.count()) >= keysPerProject)
-        throw new Fault('precondition', `The project has ${keysPerProject} API keys; revoke one first.`, { state: 'full' });
-      return store.insert({ id: ids.uuid(), userId: access.userId, name, prefix, keyHash: hash, scopes, expiresAt, createdAt });
+        throw new Fault('precondition', `The project has ${keysPerProject} API keys; revoke one first.`, {
+          state: 'full',
+        });
+      return store.insert({
+        id: ids.uuid(),
+        userId: access.userId,
+        name,
+        prefix,
+        keyHash: hash,
+        scopes,
+        expiresAt,
+        createdAt,
+      });
     });
     return { ...apiKeyView(row), key };
   }
@@ -53,7 +65,11 @@ export class ApiKeyService {
   /** Ends a key and its live sockets. Faults: `notFound`, also for another member's key unless the caller governs. */
   async revoke(access: ProjectAccess, id: string): Promise<void> {
     await this.#deps.db.transaction(async (tx) => {
-      const isRevoked = await new ApiKeyStore(tx, access.projectId).revoke(id, whose(access), new Date(this.#deps.clock.nowMs()));
+      const isRevoked = await new ApiKeyStore(tx, access.projectId).revoke(
+        id,
+        whose(access),
+        new Date(this.#deps.clock.nowMs()),
+      );
       if (!isRevoked) throw notFound('API key');
       await new SessionStore(tx).announce({ of: 'apiKey', id });
     });
@@ -61,4 +77,5 @@ export class ApiKeyService {
 }
 
 /** Whose keys the caller governs: null for everybody's. */
-const whose = ({ role, userId }: ProjectAccess): string | null => (role === 'owner' || role === 'admin' ? null : userId);
+const whose = ({ role, userId }: ProjectAccess): string | null =>
+  role === 'owner' || role === 'admin' ? null : userId;

@@ -55,7 +55,8 @@ export class SessionService {
       if (isTheft) await store.revoke(sessionId, now);
       return null;
     });
-    if (grant === null) throw new Fault('unauthenticated', 'This session has ended: sign in again.', { reason: 'revoked' });
+    if (grant === null)
+      throw new Fault('unauthenticated', 'This session has ended: sign in again.', { reason: 'revoked' });
     return tokens.issue(grant);
   }
 
@@ -66,13 +67,20 @@ export class SessionService {
     await db.transaction((tx) => new SessionStore(tx).revoke(sessionId, new Date(clock.nowMs())));
   }
 
-  async #grant(tx: Tx, session: { sessionId: string; userId: string; expiresAt: Date }, version: number): Promise<TokenGrant> {
+  async #grant(
+    tx: Tx,
+    session: { sessionId: string; userId: string; expiresAt: Date },
+    version: number,
+  ): Promise<TokenGrant> {
     const { clock, ids, tokens } = this.#deps;
     const { sessionId, userId } = session;
     const sessionEndsAtMs = session.expiresAt.getTime();
     const refreshTokenId = ids.uuid();
     const expiresAt = new Date(tokens.refreshEndsAtMs(sessionEndsAtMs));
-    await new SessionStore(tx).insertRefreshToken({ id: refreshTokenId, sessionId, expiresAt }, new Date(clock.nowMs()));
+    await new SessionStore(tx).insertRefreshToken(
+      { id: refreshTokenId, sessionId, expiresAt },
+      new Date(clock.nowMs()),
+    );
     return { userId, sessionId, version, refreshTokenId, sessionEndsAtMs };
   }
 }

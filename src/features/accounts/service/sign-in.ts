@@ -2,9 +2,8 @@ import type { Config } from '../../../config.js';
 import type { Clock } from '../../../kernel/clock.js';
 import { Fault } from '../../../kernel/fault.js';
 import type { Ids } from '../../../kernel/ids.js';
-import { networkOf } from '../../../platform/auth/network.js';
+import type { Callers } from '../../../platform/auth/callers.js';
 import type { Passwords } from '../../../platform/auth/passwords.js';
-import { keyedHash } from '../../../platform/auth/secret.js';
 import type { TokenGrant, Tokens } from '../../../platform/auth/tokens.js';
 import type { Database, Tx } from '../../../platform/db/database.js';
 import type { AttemptSubject, Throttle } from '../../../platform/throttle.js';
@@ -23,8 +22,7 @@ export interface SignInDeps {
   passwords: Passwords;
   throttle: Pick<Throttle, 'attempt'>;
   sessions: SessionService;
-  /** Keys the hashes of addresses and names. */
-  hashKey: Uint8Array;
+  callers: Callers;
   config: Pick<Config['auth'], 'isSignupOpen'>;
 }
 
@@ -51,8 +49,10 @@ export class SignInService {
     const { passwords, throttle } = this.#deps;
     if (!this.#deps.config.isSignupOpen && (await this.#lookups.hasUsers())) throw signupClosed();
     await passwords.refuseWeak(input.password, { field: 'password', username: input.username });
-    const subject = this.#subject('signup', input.username, address);
-    return throttle.attempt(subject, async () => this.#createAccount(input, subject.address, await passwords.hash(input.password)));
+    const subject = { bucket: 'signup', ...this.#caller(input.username, address), isKnownAddress: false } as const;
+    return throttle.attempt(subject, async () =>
+      this.#createAccount(input, subject.address, await passwords.hash(input.password)),
+    );
   }
 
   /**
@@ -63,14 +63,15 @@ export class SignInService {
    */
   async login(input: LoginInput, address: string): Promise<SessionView> {
     const usernameKey = usernameKeyOf(input.username);
-    const addressHash = this.#addressHash(address);
-    const account = await this.#lookups.byUsernameKey(usernameKey, addressHash);
-    const subject = this.#subject('login', usernameKey, address, account?.isKnownAddress);
+    const caller = this.#caller(usernameKey, address);
+    const account = await this.#lookups.byUsernameKey(usernameKey, caller.address);
+    const subject = { bucket: 'login', ...caller, isKnownAddress: account?.isKnownAddress ?? false } as const;
     return this.#deps.throttle.attempt(subject, async () => {
       const isRight = await this.#deps.passwords.verify(account?.passwordHash ?? null, input.password);
-      if (account === null || !isRight) throw new Fault('unauthenticated', 'Wrong username or password.', { reason: 'wrongCredentials' });
+      if (account === null || !isRight)
+        throw new Fault('unauthenticated', 'Wrong username or password.', { reason: 'wrongCredentials' });
       if (account.isDisabled) throw new Fault('unauthenticated', 'This account is disabled.', { reason: 'disabled' });
-      return this.#signIn(account, addressHash);
+      return this.#signIn(account, caller.address);
     });
   }
 
@@ -80,9 +81,9 @@ export class SignInService {
    * Faults: `unauthenticated` with reason `wrongPassword`; counted like a failed log-in from a known address.
    */
   async confirmPassword(userId: string, password: string, address: string): Promise<CredentialsRow> {
-    const account = await this.#lookups.byId(userId, this.#addressHash(address));
+    const account = await this.#lookups.byId(userId, this.#deps.callers.address(address));
     if (account === null) throw new Fault('unauthenticated', 'This account is gone.', { reason: 'revoked' });
-    const subject = this.#subject('login', usernameKeyOf(account.username), address, true);
+    const subject = { bucket: 'login', ...this.#caller(account.username, address), isKnownAddress: true } as const;
     return this.#deps.throttle.attempt(subject, async () => {
       if (await this.#deps.passwords.verify(account.passwordHash, password)) return account;
       throw new Fault('unauthenticated', 'The password is wrong.', { reason: 'wrongPassword' });
@@ -93,7 +94,14 @@ export class SignInService {
     const { db, clock, ids, tokens } = this.#deps;
     const { username } = input;
     const createdAt = new Date(clock.nowMs());
-    const user = { id: ids.uuid(), username, usernameKey: usernameKeyOf(username), email: input.email ?? null, passwordHash, createdAt };
+    const user = {
+      id: ids.uuid(),
+      username,
+      usernameKey: usernameKeyOf(username),
+      email: input.email ?? null,
+      passwordHash,
+      createdAt,
+    };
     const project = { id: ids.uuid(), name: username, isPersonal: true, createdAt };
     const grant = await db.transaction(async (tx) => {
       const store = new AccountStore(tx);
@@ -101,7 +109,11 @@ export class SignInService {
       await store.insertProject(project, user.id);
       return this.#openSession(tx, { userId: user.id, version: 1 }, addressHash);
     });
-    return { user: userView(user), project: projectView({ ...project, role: 'owner' }), tokens: await tokens.issue(grant) };
+    return {
+      user: userView(user),
+      project: projectView({ ...project, role: 'owner' }),
+      tokens: await tokens.issue(grant),
+    };
   }
 
   async #insertUser(store: AccountStore, user: NewUser): Promise<void> {
@@ -130,13 +142,9 @@ export class SignInService {
     return this.#deps.sessions.open(tx, user);
   }
 
-  #subject(bucket: AttemptSubject['bucket'], username: string, address: string, isKnownAddress = false): AttemptSubject {
-    const account = keyedHash(this.#deps.hashKey, `account ${usernameKeyOf(username)}`);
-    return { bucket, address: this.#addressHash(address), account, isKnownAddress };
-  }
-
-  #addressHash(address: string): string {
-    return keyedHash(this.#deps.hashKey, `address ${networkOf(address)}`);
+  #caller(username: string, address: string): Pick<AttemptSubject, 'address' | 'account'> {
+    const { callers } = this.#deps;
+    return { address: callers.address(address), account: callers.account(usernameKeyOf(username)) };
   }
 }
 

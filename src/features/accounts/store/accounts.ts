@@ -46,7 +46,9 @@ export class AccountStore {
   /** Adds a project with its owner. */
   async insertProject(project: NewProject, ownerId: string): Promise<void> {
     const { createdAt } = project;
-    await this.#tx.project.create({ data: { ...project, memberships: { create: { userId: ownerId, role: 'owner', createdAt } } } });
+    await this.#tx.project.create({
+      data: { ...project, memberships: { create: { userId: ownerId, role: 'owner', createdAt } } },
+    });
   }
 
   /** How many projects the user is in. */
@@ -67,13 +69,16 @@ export class AccountStore {
     await this.#tx.user.update({ where: { id: userId }, data: { disabledAt, sessionVersion: { increment: 1 } } });
   }
 
-  /** The names of shared projects that would be left without an owner. */
+  /** The names of projects whose other members would be left without an owner. */
   async projectsOnlyOwnedBy(userId: string): Promise<string[]> {
     const owner: Role = 'owner';
     const projects = await this.#tx.project.findMany({
       where: {
-        isPersonal: false,
-        AND: [{ memberships: { some: { userId, role: owner } } }, { memberships: { none: { userId: { not: userId }, role: owner } } }],
+        AND: [
+          { memberships: { some: { userId, role: owner } } },
+          { memberships: { some: { userId: { not: userId } } } },
+          { memberships: { none: { userId: { not: userId }, role: owner } } },
+        ],
       },
       select: { name: true },
       orderBy: { id: 'asc' },
@@ -81,14 +86,16 @@ export class AccountStore {
     return projects.map(({ name }) => name);
   }
 
-  /** Deletes the account with its personal project and everything in it. */
+  /** Deletes the account with the projects that nobody else is in and everything in them. */
   async deleteUser(userId: string): Promise<void> {
-    const personal = await this.#tx.project.findMany({
-      where: { isPersonal: true, memberships: { some: { userId, role: 'owner' } } },
+    const own = await this.#tx.project.findMany({
+      where: { memberships: { some: { userId }, every: { userId } } },
       select: { id: true },
     });
-    const ids = personal.map(({ id }) => id);
-    await this.#tx.spend.deleteMany({ where: { scope: { in: [`user:${userId}`, ...ids.map((id) => `project:${id}`)] } } });
+    const ids = own.map(({ id }) => id);
+    await this.#tx.spend.deleteMany({
+      where: { scope: { in: [`user:${userId}`, ...ids.map((id) => `project:${id}`)] } },
+    });
     await this.#tx.project.deleteMany({ where: { id: { in: ids } } });
     await this.#tx.user.delete({ where: { id: userId } });
   }

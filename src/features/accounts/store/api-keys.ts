@@ -14,8 +14,15 @@ export interface NewApiKeyRow {
 }
 
 const shown = {
-  id: true, projectId: true, userId: true, name: true, prefix: true, scopes: true,
-  expiresAt: true, lastUsedAt: true, createdAt: true,
+  id: true,
+  projectId: true,
+  userId: true,
+  name: true,
+  prefix: true,
+  scopes: true,
+  expiresAt: true,
+  lastUsedAt: true,
+  createdAt: true,
 } as const;
 
 /** The API keys of one project, inside one transaction. `userId: null` means everybody's. */

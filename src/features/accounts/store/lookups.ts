@@ -45,7 +45,11 @@ export class AccountLookups {
     );
   }
 
-  async #credentials(condition: 'u.username_key = $1' | 'u.id = $1', value: string, addressHash: string): Promise<CredentialsRow | null> {
+  async #credentials(
+    condition: 'u.username_key = $1' | 'u.id = $1',
+    value: string,
+    addressHash: string,
+  ): Promise<CredentialsRow | null> {
     const rows = await this.#db.read<CredentialsRow>(
       `SELECT u.id, u.username, u.email, u.created_at AS "createdAt", u.password_hash AS "passwordHash",
          u.session_version AS "sessionVersion", u.disabled_at IS NOT NULL AS "isDisabled",

@@ -69,21 +69,23 @@ export function responseOf(
   ids: { id: string; promptId: string },
   chosen: ChosenModel,
 ): NewResponse {
-  const { finish, fault } = answer;
+  const { finish, fault, status } = answer;
   return {
     ...ids,
+    ...figuresOf(finish),
     text: answer.text,
     model: finish?.model ?? chosen.model,
     provider: chosen.provider.name,
-    finishReason: finish?.finishReason ?? (answer.status === 'cancelled' ? 'cancelled' : null),
-    inputTokens: finish?.usage.inputTokens ?? null,
-    outputTokens: finish?.usage.outputTokens ?? null,
-    totalTokens: finish?.usage.totalTokens ?? null,
-    cachedInputTokens: finish?.usage.cachedInputTokens ?? null,
-    isEstimated: finish?.usage.isEstimated ?? false,
-    costUsd: finish?.costUsd ?? null,
+    finishReason: finish?.finishReason ?? (status === 'cancelled' ? 'cancelled' : null),
     latencyMs: answer.latencyMs,
     timeToFirstTokenMs: answer.timeToFirstTokenMs,
     error: fault === null ? null : { kind: fault.kind, message: fault.message, details: fault.details },
   };
+}
+
+/** Tokens and cost: nothing is known of a call that did not finish. */
+function figuresOf(finish: LlmFinish | null) {
+  if (finish !== null) return { ...finish.usage, costUsd: finish.costUsd };
+  const unknown = { inputTokens: null, outputTokens: null, totalTokens: null, cachedInputTokens: null };
+  return { ...unknown, isEstimated: false, costUsd: null };
 }

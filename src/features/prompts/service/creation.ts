@@ -1,10 +1,14 @@
 import type { ProjectAccess } from '../../../kernel/access.js';
 import { Fault, notFound } from '../../../kernel/fault.js';
+import { eventChannel } from '../../../platform/events/catalogue.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
+import type { Tx } from '../../../platform/db/database.js';
+import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
 import type { ChosenModel } from '../../../platform/llm/choose.js';
 import type { LlmRequest } from '../../../platform/llm/provider.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type { CreatePromptInput, PromptView, StreamPromptInput } from '../schema.js';
+import { type Inserted, insertPrompt } from '../store/insertion.js';
 import { type KeyedPrompt, PromptReads } from '../store/reads.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
 import { type NewPrompt, PromptWrites } from '../store/writes.js';
@@ -39,14 +43,15 @@ export class PromptCreation {
    */
   async begin(access: ProjectAccess, input: Input): Promise<Begun> {
     const hash = hashOf(input);
-    const earlier = await this.#earlier(access, input, hash);
+    const earlier = await this.earlier(access, input);
     if (earlier !== null) return earlier;
+    this.#generations.requireOpen();
     await this.#deps.throttle.countPrompt('create', access.userId);
     const begun =
       'generate' in input && !input.generate
         ? await this.#store(access, input, hash)
         : await this.#start(access, input, hash);
-    const other = begun ?? (await this.#earlier(access, input, hash));
+    const other = begun ?? (await this.earlier(access, input));
     if (other === null) throw new Fault('conflict', 'The idempotency key was in use a moment ago; try again.');
     return other;
   }
@@ -56,18 +61,16 @@ export class PromptCreation {
     const tenant = tenantOf(this.#deps, access.projectId);
     const row = await new PromptReads(this.#deps.db, tenant).get(again.id);
     if (row === null) throw notFound('prompt');
+    if (row.status === 'pending') throw answeredAlready(row.id);
+    this.#generations.requireOpen();
     await this.#deps.throttle.countPrompt('create', access.userId);
     const chosen = this.#deps.providers.choose(again.model ?? undefined);
     const request = this.#request({ ...row, parameters: row.parameters as NonNullable<Input['parameters']> }, chosen);
     const reservation = await this.#deps.db.transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
-      if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId })))
-        throw new Fault('precondition', 'The prompt is being answered already.', {
-          state: 'pending',
-          promptId: row.id,
-        });
+      if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId }))) throw answeredAlready(row.id);
       const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
-      await announce(access, { tx, row: await writes.get(row.id), kinds: ['prompt.updated'] });
+      await announceUpdate(tx, await writes.get(row.id));
       return reserved;
     });
     return this.#generations.begin({
@@ -85,18 +88,19 @@ export class PromptCreation {
     });
   }
 
-  /** What an earlier call with the same key made, or null. */
-  async #earlier(access: ProjectAccess, input: Input, hash: string): Promise<Begun | null> {
+  /** What an earlier call with the same key made, or null. Faults: `conflict` for a key that made another request. */
+  async earlier(access: ProjectAccess, input: Input): Promise<Begun | null> {
     if (input.idempotencyKey === undefined) return null;
     const reads = new PromptReads(this.#deps.db, tenantOf(this.#deps, access.projectId));
     const keyed: KeyedPrompt | null = await reads.byKey(access.userId, input.idempotencyKey);
     if (keyed === null) return null;
-    if (keyed.requestHash !== hash)
+    if (keyed.requestHash !== hashOf(input))
       throw new Fault('conflict', 'idempotencyKey: was used with another body before.', { current: keyed.id });
-    const generation = this.#generations.get(keyed.id);
     const row = await reads.get(keyed.id);
     if (row === null) return null;
     const prompt = promptView(row);
+    // After the row was read: its process enters it here only once it is committed.
+    const generation = this.#generations.get(keyed.id);
     if (generation !== undefined) return { type: 'running', prompt, generation };
     return row.status === 'pending'
       ? { type: 'elsewhere', prompt }
@@ -105,53 +109,54 @@ export class PromptCreation {
 
   /** Stores a prompt that no model is asked for, with its vector, at once; null when its key was taken meanwhile. */
   async #store(access: ProjectAccess, input: Input, hash: string): Promise<Begun | null> {
-    const tenant = tenantOf(this.#deps, access.projectId);
     const [embedded] = await this.#deps.embedder.embed([input.text], { lane: 'interactive', scope: access.projectId });
     const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: null });
-    return this.#deps.db.transaction(async (tx) => {
-      const writes = new PromptWrites(tx, tenant);
-      if (!(await writes.insert(prompt))) return null;
-      if (embedded !== undefined)
-        await writes.putVector({ promptId: prompt.id, textHash: prompt.textHash, ...embedded });
-      const view = await announce(access, {
-        tx,
-        row: await writes.get(prompt.id),
-        kinds: ['prompt.created', 'prompt.completed'],
-      });
-      return { type: 'ended', prompt: view, fault: null };
-    });
+    const stored = await this.#insert(access, { prompt, vector: embedded ?? null, asked: null });
+    return stored === null ? null : { type: 'ended', prompt: stored.view, fault: null };
   }
 
   /** Stores a pending prompt, durably, and begins its generation; null when its key was taken meanwhile. */
   async #start(access: ProjectAccess, input: Input, hash: string): Promise<Begun | null> {
-    const tenant = tenantOf(this.#deps, access.projectId);
     const chosen = this.#deps.providers.choose(input.model);
     const request = this.#request(input, chosen);
-    const row = this.#row(access, input, { requestHash: hash, leaseOwner: this.#deps.processId });
-    const stored = await this.#deps.db.transaction(async (tx) => {
-      const writes = new PromptWrites(tx, tenant);
-      if (!(await writes.insert(row))) return null;
-      const reservation = await this.#reserve(new SpendStore(tx, access), chosen, request);
-      return {
-        reservation,
-        prompt: await announce(access, { tx, row: await writes.get(row.id), kinds: ['prompt.created'] }),
-      };
-    });
+    const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: this.#deps.processId });
+    const stored = await this.#insert(access, { prompt, vector: null, asked: { chosen, request } });
     if (stored === null) return null;
     const generation = this.#generations.begin({
-      tenant,
+      tenant: tenantOf(this.#deps, access.projectId),
       userId: access.userId,
-      promptId: row.id,
-      text: row.text,
-      textHash: row.textHash,
-      isPushed: row.isPushed,
+      promptId: prompt.id,
+      text: prompt.text,
+      textHash: prompt.textHash,
+      isPushed: prompt.isPushed,
       chosen,
       request,
       reservation: stored.reservation,
       needsVector: true,
       isPinned: 'generate' in input,
     });
-    return { type: 'running', prompt: stored.prompt, generation };
+    return { type: 'running', prompt: stored.view, generation };
+  }
+
+  /** One statement; with a spend cap, one transaction that reserves the money too. Null when the key was taken. */
+  async #insert(access: ProjectAccess, beginning: Beginning) {
+    const { prompt, vector, asked } = beginning;
+    const row = firstRow(this.#deps, access, beginning);
+    const kinds = asked === null ? (['prompt.created', 'prompt.completed'] as const) : (['prompt.created'] as const);
+    const events = { kinds: prompt.isPushed ? kinds : [], channel: eventChannel };
+    const insertion = { prompt, vector, events, view: promptView(row) };
+    const statement = insertPrompt(tenantOf(this.#deps, access.projectId), insertion);
+    const viewOf = ({ createdAt }: Inserted): PromptView => promptView({ ...row, createdAt, updatedAt: createdAt });
+    if (asked === null || this.#deps.dailyCapUsd === undefined) {
+      const [inserted] = await this.#deps.db.read<Inserted>(statement.text, statement.values);
+      return inserted === undefined ? null : { view: viewOf(inserted), reservation: null };
+    }
+    return this.#deps.db.transaction(async (tx) => {
+      const [inserted] = await tx.$queryRaw<Inserted[]>(statement);
+      if (inserted === undefined) return null;
+      const reservation = await this.#reserve(new SpendStore(tx, access), asked.chosen, asked.request);
+      return { view: viewOf(inserted), reservation };
+    });
   }
 
   #row(access: ProjectAccess, input: Input, state: { requestHash: string; leaseOwner: string | null }): NewPrompt {
@@ -196,29 +201,51 @@ export class PromptCreation {
   }
 }
 
-interface Announcement {
-  tx: Parameters<typeof appendEvents>[0];
-  row: PromptRow | null;
-  kinds: Parameters<typeof appendEvents>[1][number]['kind'][];
+/** What is stored when a prompt begins; `asked` is null when no model is. */
+interface Beginning {
+  prompt: NewPrompt;
+  vector: EmbeddedText | null;
+  asked: { chosen: ChosenModel; request: LlmRequest } | null;
 }
 
-/** The view of a prompt just written, told to the feed unless the prompt is kept out of it. */
-async function announce(access: ProjectAccess, { tx, row, kinds }: Announcement): Promise<PromptView> {
-  if (row === null) throw notFound('prompt');
-  const view = promptView(row);
-  if (row.isPushed)
-    await appendEvents(
-      tx,
-      kinds.map((kind) => ({ projectId: access.projectId, kind, promptId: row.id, view })),
-    );
-  return view;
+/** The row as it is about to be stored; its times are the database's to say. */
+function firstRow(deps: PromptDeps, access: ProjectAccess, { prompt, vector, asked }: Beginning): PromptRow {
+  const embedding =
+    vector === null
+      ? { space: null, dimensions: null, isTruncated: null }
+      : { space: deps.space.name, dimensions: deps.space.dimensions, isTruncated: vector.isTruncated };
+  return {
+    ...prompt,
+    ...embedding,
+    projectId: access.projectId,
+    status: asked === null ? 'completed' : 'pending',
+    response: null,
+    responses: 0,
+    createdAt: notYet,
+    updatedAt: notYet,
+  };
 }
 
-/** What of an input makes it the same request again: all but where it goes and how it is resumed. */
+const notYet = new Date(0);
+
+/** Tells the feed that a prompt is pending again. */
+async function announceUpdate(tx: Tx, row: PromptRow | null): Promise<void> {
+  if (row?.isPushed !== true) return;
+  const { projectId, id } = row;
+  await appendEvents(tx, [{ projectId, kind: 'prompt.updated', promptId: id, view: promptView(row) }]);
+}
+
+const answeredAlready = (promptId: string): Fault =>
+  new Fault('precondition', 'The prompt is being answered already.', { state: 'pending', promptId });
+
+/**
+ * What of an input makes it the same request again: all but where it goes and how it is resumed. A stream and a create
+ * of one body are the same request.
+ */
 function hashOf(input: Input): string {
   const { projectId: _projectId, idempotencyKey: _key, ...rest } = input;
   const { lastEventId: _resume, ...body } = rest as typeof rest & { lastEventId?: string };
-  return requestHash(body);
+  return requestHash({ generate: true, ...body });
 }
 
 /** The failure that a stored prompt ended with, as its caller got it; null when it did not fail. */

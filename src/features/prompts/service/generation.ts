@@ -1,4 +1,4 @@
-import { Fault } from '../../../kernel/fault.js';
+import { Fault, type FaultKind } from '../../../kernel/fault.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
 import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
 import type { ChosenModel } from '../../../platform/llm/choose.js';
@@ -6,8 +6,8 @@ import type { LlmRequest } from '../../../platform/llm/provider.js';
 import type { PromptView } from '../schema.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
 import type { Tenant } from '../store/statements.js';
-import { PromptWrites } from '../store/writes.js';
-import { promptView } from '../view.js';
+import { type NewResponse, PromptWrites } from '../store/writes.js';
+import { type PromptRow, promptView } from '../view.js';
 import { ask, type ModelAnswer, responseOf } from './answer.js';
 import type { PromptDeps } from './deps.js';
 
@@ -15,6 +15,9 @@ import type { PromptDeps } from './deps.js';
 const resumeGraceMs = 1_000;
 /** Waits before storing an answer is tried again while the database is away. */
 const storeRetriesMs = [100, 300, 1_000, 3_000, 6_000];
+
+/** What a database that is away, frozen or fought over answers: another try may well succeed. */
+const mayPass: ReadonlySet<FaultKind> = new Set(['overloaded', 'timeout', 'conflict']);
 
 /** A stored pending prompt and the model it is for. */
 export interface GenerationJob {
@@ -47,6 +50,7 @@ export class Generation {
   readonly #abort = new AbortController();
   #text = '';
   #followers = 0;
+  #held: NodeJS.Timeout | undefined;
   #waiting: (() => void)[] = [];
   #isDone = false;
   /** Resolves once stored. Faults: `precondition` when the prompt is gone meanwhile; `overloaded` when it cannot be stored. */
@@ -57,6 +61,7 @@ export class Generation {
     this.#job = job;
     this.done = this.#run().finally(() => {
       this.#isDone = true;
+      clearTimeout(this.#held);
       this.#ring();
     });
     // Whoever waits gets the failure; when nobody does it is still no unhandled rejection.
@@ -92,9 +97,18 @@ export class Generation {
     this.#followers += 1;
     return (how) => {
       this.#followers -= 1;
-      if (how === 'stopped') this.#cancelIfAlone();
-      else setTimeout(() => this.#cancelIfAlone(), resumeGraceMs).unref();
+      if (how === 'cut') this.hold();
+      else this.#cancelIfAlone();
     };
+  }
+
+  /** Keeps the model at work for a second more: a cut reader may come back, here or at another process. */
+  hold(): void {
+    clearTimeout(this.#held);
+    this.#held = setTimeout(() => {
+      this.#held = undefined;
+      this.#cancelIfAlone();
+    }, resumeGraceMs).unref();
   }
 
   /** Somebody waits for the whole answer from now on. */
@@ -108,7 +122,7 @@ export class Generation {
   }
 
   #cancelIfAlone(): void {
-    if (this.#followers === 0 && !this.#job.isPinned) this.cancel();
+    if (this.#followers === 0 && this.#held === undefined && !this.#job.isPinned) this.cancel();
   }
 
   async #run(): Promise<GenerationEnd> {
@@ -145,25 +159,25 @@ export class Generation {
   }
 
   async #storePatiently(answer: ModelAnswer, vector: EmbeddedText | null): Promise<PromptView> {
+    const response = responseOf(answer, { id: this.#deps.ids.uuid(), promptId: this.#job.promptId }, this.#job.chosen);
     for (const delayMs of storeRetriesMs) {
       try {
-        return await this.#store(answer, vector);
+        return await this.#store(answer, response, vector);
       } catch (cause) {
-        if (!(cause instanceof Fault) || cause.kind !== 'overloaded') throw cause;
+        if (!(cause instanceof Fault) || !mayPass.has(cause.kind)) throw cause;
         await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
     }
-    return this.#store(answer, vector);
+    return this.#store(answer, response, vector);
   }
 
-  #store(answer: ModelAnswer, vector: EmbeddedText | null): Promise<PromptView> {
-    const { tenant, promptId, textHash, chosen, isPushed, reservation } = this.#job;
-    const { db, ids, processId } = this.#deps;
-    const response = responseOf(answer, { id: ids.uuid(), promptId }, chosen);
+  #store(answer: ModelAnswer, response: NewResponse, vector: EmbeddedText | null): Promise<PromptView> {
+    const { tenant, promptId, textHash, isPushed, reservation } = this.#job;
+    const { db, processId } = this.#deps;
     return db.transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       const end = { promptId, leaseOwner: processId, status: answer.status, model: response.model };
-      if (!(await writes.finish(end))) throw gone(promptId);
+      if (!(await writes.finish(end))) return storedBefore(await writes.get(promptId), response);
       await writes.insertResponse(response);
       if (vector !== null) await writes.putVector({ promptId, textHash, ...vector });
       if (reservation !== null)
@@ -198,6 +212,12 @@ export class Generation {
   }
 }
 
+/** The view of an answer whose first storing was committed although the connection broke before saying so. */
+function storedBefore(row: PromptRow | null, response: NewResponse): PromptView {
+  if (row?.response?.id !== response.id) throw gone(response.promptId);
+  return promptView(row);
+}
+
 const gone = (promptId: string): Fault =>
   new Fault('precondition', 'The prompt was deleted or ended meanwhile.', { state: 'gone', promptId });
 
@@ -211,14 +231,21 @@ function costOf(answer: ModelAnswer, reserved: Reservation): number {
 export class Generations {
   readonly #deps: PromptDeps;
   readonly #running = new Map<string, Generation>();
+  #state: 'open' | 'draining' | 'drained' = 'open';
 
   constructor(deps: PromptDeps) {
     this.#deps = deps;
   }
 
-  /** How many run. */
-  get size(): number {
-    return this.#running.size;
+  /** Those that run, by prompt. */
+  get running(): ReadonlyMap<string, Generation> {
+    return this.#running;
+  }
+
+  /** Faults: `overloaded` once the process is closing: another one, or this one started anew, takes the call. */
+  requireOpen(): void {
+    if (this.#state !== 'open')
+      throw new Fault('overloaded', 'This process is closing; try again shortly.', { retryAfterMs: 1_000 });
   }
 
   /** The running generation of a prompt, if this process has it. */
@@ -230,13 +257,20 @@ export class Generations {
   begin(job: GenerationJob): Generation {
     const generation = new Generation(this.#deps, job);
     this.#running.set(job.promptId, generation);
-    const forget = (): void => void this.#running.delete(job.promptId);
+    const forget = (): void => {
+      // The prompt may be asked again before this runs.
+      if (this.#running.get(job.promptId) === generation) this.#running.delete(job.promptId);
+    };
     generation.done.then(forget, forget);
+    if (this.#state === 'drained') generation.cancel();
     return generation;
   }
 
   /** Waits for all that run, at most `deadlineMs`; then stops their models and waits for what they said to be stored. */
   async drain(deadlineMs: number): Promise<void> {
+    this.#state = 'draining';
+    // Their readers are moving to another process: that ends no model.
+    for (const generation of this.#running.values()) generation.pin();
     const all = (): Promise<unknown> => Promise.allSettled([...this.#running.values()].map(({ done }) => done));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -244,6 +278,7 @@ export class Generations {
     });
     await Promise.race([all(), late]);
     clearTimeout(timer);
+    this.#state = 'drained';
     for (const generation of this.#running.values()) generation.cancel();
     await all();
   }

@@ -16,6 +16,7 @@ export class PromptLeases {
   readonly #store: LeaseStore;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
+  #unheed: (() => Promise<void>) | undefined;
 
   constructor(deps: PromptDeps, generations: Generations) {
     this.#deps = deps;
@@ -23,8 +24,9 @@ export class PromptLeases {
     this.#store = new LeaseStore(deps.db);
   }
 
-  /** Sweeps once, then every ten seconds. */
-  start(): void {
+  /** Hears who waits at other processes; sweeps once, then every ten seconds. */
+  async start(): Promise<void> {
+    this.#unheed = await this.#store.heed((promptId) => this.#generations.get(promptId)?.hold());
     this.#timer = setInterval(() => this.#tick(), intervalMs);
     this.#timer.unref();
     this.#tick();
@@ -33,6 +35,7 @@ export class PromptLeases {
   /** Stops, after what runs. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#unheed?.();
     await this.#running;
   }
 
@@ -53,12 +56,23 @@ export class PromptLeases {
   #tick(): void {
     this.#running = this.#running.then(async () => {
       try {
-        if (this.#generations.size > 0) await this.#store.renew(this.#deps.processId);
+        await this.#renew();
         await this.sweep();
       } catch (cause) {
         this.#deps.log.warn({ err: cause }, 'leases were not looked after; trying again');
       }
     });
+  }
+
+  /** Nobody can be given the answer to a prompt that is gone: its model is stopped. */
+  async #renew(): Promise<void> {
+    const running = [...this.#generations.running];
+    if (running.length === 0) return;
+    const own = await this.#store.renew(
+      this.#deps.processId,
+      running.map(([promptId]) => promptId),
+    );
+    for (const [promptId, generation] of running) if (!own.has(promptId)) generation.cancel();
   }
 
   async #end(tx: Tx, prompt: InterruptedPrompt): Promise<void> {

@@ -40,7 +40,7 @@ export class PromptService {
    * The prompt, stored and (unless `generate` is false) answered. It goes on when the caller leaves.
    *
    * Faults: those of `PromptCreation.begin`; `upstream`, `upstreamTimeout` or `overloaded` with `promptId` when the model
-   * failed: the prompt is stored as `failed` then.
+   * failed: the prompt is stored as `failed` then; `cancelled` when the answer was stopped: its beginning is stored.
    */
   async create(access: ProjectAccess, input: CreatePromptInput): Promise<PromptView> {
     const begun = await this.#creation.begin(access, input);
@@ -49,10 +49,9 @@ export class PromptService {
       return answered(await begun.generation.done);
     }
     if (begun.type === 'ended') return answered(begun);
-    const prompt = await this.#streaming.ended(access, begun.prompt.id, null);
-    const row = await this.#reads(access).get(begun.prompt.id);
-    if (prompt === null || row === null) throw notFound('prompt');
-    return answered({ prompt, fault: storedFault(row) });
+    const row = await this.#streaming.ended(access, begun.prompt.id, null);
+    if (row === null) throw notFound('prompt');
+    return answered({ prompt: promptView(row), fault: storedFault(row) });
   }
 
   /** See `PromptStreaming.stream`. */
@@ -151,6 +150,8 @@ export class PromptService {
 
 /** The prompt of an end, or its failure with the prompt's id. */
 function answered({ prompt, fault }: GenerationEnd): PromptView {
+  if (prompt.status === 'cancelled')
+    throw new Fault('cancelled', 'The answer was stopped before its end; what came is kept.', { promptId: prompt.id });
   if (fault === null) return prompt;
   throw new Fault(fault.kind, fault.message, { ...fault.details, promptId: prompt.id }, fault);
 }

@@ -49,9 +49,9 @@ export class PromptReads {
     return row ?? null;
   }
 
-  /** All responses to a prompt, newest first, at most 1 000. */
-  async responses(promptId: string): Promise<ResponseRow[]> {
-    const rows = await this.#run<{ response: ResponseRow }>(listResponses(this.#tenant, promptId));
+  /** Responses to a prompt, newest first, at most 1 000; those older than `before` when it is given. */
+  async responses(promptId: string, before: string | null = null): Promise<ResponseRow[]> {
+    const rows = await this.#run<{ response: ResponseRow }>(listResponses(this.#tenant, promptId, before));
     return rows.map((row) => row.response);
   }
 

@@ -36,10 +36,13 @@ export interface Tenant {
 export const getPrompt = ({ projectId, spaceId }: Tenant, id: string): Statement => Prisma.sql`
   SELECT ${columns} FROM prompt p ${joins(spaceId)} WHERE p.project_id = ${projectId}::uuid AND p.id = ${id}::uuid`;
 
-/** All responses to one prompt, newest first, each as JSON in column `response`. */
-export const listResponses = ({ projectId }: Tenant, promptId: string): Statement => Prisma.sql`
-  SELECT ${responseJson} AS "response" FROM response r
-  WHERE r.project_id = ${projectId}::uuid AND r.prompt_id = ${promptId}::uuid ORDER BY r.id DESC LIMIT 1000`;
+/** Responses to one prompt older than `before`, newest first, each as JSON in column `response`; at most 1 000. */
+export function listResponses({ projectId }: Tenant, promptId: string, before: string | null): Statement {
+  const older = before === null ? Prisma.empty : Prisma.sql`AND r.id < ${before}::uuid`;
+  return Prisma.sql`
+    SELECT ${responseJson} AS "response" FROM response r
+    WHERE r.project_id = ${projectId}::uuid AND r.prompt_id = ${promptId}::uuid ${older} ORDER BY r.id DESC LIMIT 1000`;
+}
 
 /**
  * A page of prompts, newest first, as `PromptRow`s.
@@ -110,20 +113,24 @@ export const vectorOf = ({ projectId, spaceId }: Tenant, promptId: string): Stat
   SELECT e.vector::text AS "vector" FROM embedding e
   WHERE e.project_id = ${projectId}::uuid AND e.space_id = ${spaceId} AND e.prompt_id = ${promptId}::uuid`;
 
-/** The conditions of a filter on alias `p`, each beginning with AND; `Prisma.empty` when there are none. */
+/** One condition on alias `p` for each field of the filter; it does not compile while one is missing. */
+const conditions: { [Field in keyof Required<PromptFilter>]: (wanted: string) => Statement } = {
+  status: (wanted) => Prisma.sql`p.status = ${wanted}::prompt_status`,
+  model: (wanted) => Prisma.sql`p.model = ${wanted}`,
+  environment: (wanted) => Prisma.sql`p.environment = ${wanted}`,
+  tag: (wanted) => Prisma.sql`${wanted} = ANY(p.tags)`,
+  userId: (wanted) => Prisma.sql`p.user_id = ${wanted}::uuid`,
+  conversationId: (wanted) => Prisma.sql`p.conversation_id = ${wanted}`,
+  createdFrom: (wanted) => Prisma.sql`p.created_at >= ${wanted}::timestamptz`,
+  createdTo: (wanted) => Prisma.sql`p.created_at <= ${wanted}::timestamptz`,
+  text: (wanted) => Prisma.sql`p.text ILIKE ${`%${literal(wanted)}%`}`,
+};
+
+/** The conditions of a filter, beginning with AND; `Prisma.empty` when there are none. */
 function matching(filter: PromptFilter): Statement {
-  const conditions = [
-    filter.status === undefined ? null : Prisma.sql`p.status = ${filter.status}::prompt_status`,
-    filter.model === undefined ? null : Prisma.sql`p.model = ${filter.model}`,
-    filter.environment === undefined ? null : Prisma.sql`p.environment = ${filter.environment}`,
-    filter.tag === undefined ? null : Prisma.sql`${filter.tag} = ANY(p.tags)`,
-    filter.userId === undefined ? null : Prisma.sql`p.user_id = ${filter.userId}::uuid`,
-    filter.conversationId === undefined ? null : Prisma.sql`p.conversation_id = ${filter.conversationId}`,
-    filter.createdFrom === undefined ? null : Prisma.sql`p.created_at >= ${filter.createdFrom}::timestamptz`,
-    filter.createdTo === undefined ? null : Prisma.sql`p.created_at <= ${filter.createdTo}::timestamptz`,
-    filter.text === undefined ? null : Prisma.sql`p.text ILIKE ${`%${literal(filter.text)}%`}`,
-  ].filter((condition) => condition !== null);
-  return conditions.length === 0 ? Prisma.empty : Prisma.sql`AND ${Prisma.join(conditions, ' AND ')}`;
+  const fields = Object.entries(filter) as [keyof PromptFilter, string | undefined][];
+  const given = fields.flatMap(([field, wanted]) => (wanted === undefined ? [] : [conditions[field](wanted)]));
+  return given.length === 0 ? Prisma.empty : Prisma.sql`AND ${Prisma.join(given, ' AND ')}`;
 }
 
 /** A text as LIKE takes it literally: `%`, `_` and the escape itself mean themselves. */

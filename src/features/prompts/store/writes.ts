@@ -20,7 +20,7 @@ export interface NewPrompt {
   conversationId: string | null;
   environment: string;
   tags: string[];
-  metadata: object;
+  metadata: PromptRow['metadata'];
   isPushed: boolean;
   idempotencyKey: string | null;
   requestHash: string | null;
@@ -63,22 +63,6 @@ export class PromptWrites {
   constructor(tx: Tx, tenant: Tenant) {
     this.#tx = tx;
     this.#tenant = tenant;
-  }
-
-  /** Stores a prompt; false when its user's idempotency key is taken, and then nothing was written. */
-  async insert(prompt: NewPrompt): Promise<boolean> {
-    const isPending = prompt.leaseOwner !== null;
-    const lease = isPending ? Prisma.sql`now() + make_interval(secs => ${leaseSeconds})` : Prisma.sql`NULL`;
-    const count = await this.#tx.$executeRaw`
-      INSERT INTO prompt (id, project_id, user_id, text, text_hash, system, status, model, parameters, conversation_id,
-        environment, tags, metadata, is_pushed, idempotency_key, request_hash, lease_owner, lease_expires_at)
-      VALUES (${prompt.id}::uuid, ${this.#tenant.projectId}::uuid, ${prompt.userId}::uuid, ${prompt.text}, ${prompt.textHash},
-        ${prompt.system}, ${isPending ? 'pending' : 'completed'}::prompt_status, ${prompt.model},
-        ${JSON.stringify(prompt.parameters)}::jsonb, ${prompt.conversationId}, ${prompt.environment}, ${prompt.tags}::text[],
-        ${JSON.stringify(prompt.metadata)}::jsonb, ${prompt.isPushed}, ${prompt.idempotencyKey}, ${prompt.requestHash},
-        ${prompt.leaseOwner}::uuid, ${lease})
-      ON CONFLICT (project_id, user_id, idempotency_key) DO NOTHING`;
-    return count === 1;
   }
 
   /** Stores a vector, unless the prompt is gone or its text has changed since. Answers whether it was stored. */

@@ -6,7 +6,14 @@ import { systemClock } from '../../../../src/kernel/clock.js';
 
 const dayMs = 86_400_000;
 const principal = (expiresAtMs: number | null): Principal => ({
-  kind: 'session', userId: 'u', sessionId: 's', apiKeyId: null, expiresAtMs, defaultProjectId: 'p', roles: new Map(), scopes: null,
+  kind: 'session',
+  userId: 'u',
+  sessionId: 's',
+  apiKeyId: null,
+  expiresAtMs,
+  defaultProjectId: 'p',
+  roles: new Map(),
+  scopes: null,
 });
 
 beforeEach(() => {
@@ -50,8 +57,8 @@ it('a revocation ends its own kind alone', () => {
     const revocation = parseRevocation(payload);
     return revocation !== null && isEndedBy(principal(null), revocation);
   };
-  expect(['user:u', 'session:s', 'user:s', 'session:u', 'apiKey:s', 'membership:u', 'user', 'other:u', ''].map(ends)).toEqual([
-    true, true, false, false, false, false, false, false, false,
-  ]);
+  expect(
+    ['user:u', 'session:s', 'user:s', 'session:u', 'apiKey:s', 'membership:u', 'user', 'other:u', ''].map(ends),
+  ).toEqual([true, true, false, false, false, false, false, false, false]);
   expect(parseRevocation(revocationPayload({ of: 'apiKey', id: 'k' }))).toEqual({ of: 'apiKey', id: 'k' });
 });

@@ -9,7 +9,12 @@ it('an IPv4 address counts alone, also when mapped into IPv6', () => {
 
 it('IPv6 addresses of one /64 count as one, however they are written', () => {
   const network = '2001:db8:0:7::/64';
-  for (const address of ['2001:db8:0:7::1', '2001:0DB8:0:07:ffff:ffff:ffff:ffff', '2001:db8::7:0:0:0:9', '2001:db8:0:7::%eth0'])
+  for (const address of [
+    '2001:db8:0:7::1',
+    '2001:0DB8:0:07:ffff:ffff:ffff:ffff',
+    '2001:db8::7:0:0:0:9',
+    '2001:db8:0:7::%eth0',
+  ])
     expect(networkOf(address)).toBe(network);
   expect(networkOf('2001:db8:0:8::1')).not.toBe(network);
   expect(networkOf('::1')).toBe('0:0:0:0::/64');

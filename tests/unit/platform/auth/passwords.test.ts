@@ -4,7 +4,10 @@ import { Passwords } from '../../../../src/platform/auth/passwords.js';
 const passwords = new Passwords({ minLength: 12 });
 const about = { field: 'password', username: 'Margaret-Hamilton' };
 const issue = (password: string) =>
-  passwords.refuseWeak(password, about).then(() => null, (fault) => fault.details.issues[0]);
+  passwords.refuseWeak(password, about).then(
+    () => null,
+    (fault) => fault.details.issues[0],
+  );
 
 describe('a new password', () => {
   it('is refused when too short, too long, the username or common, naming the field (T16, PF-4)', async () => {
@@ -49,7 +52,7 @@ describe('a stored password', () => {
         await passwords.verify(hash, 'wrong horse battery');
         times.push(performance.now() - start);
       }
-      return times.sort((a, b) => a - b)[7] ?? 0;
+      return times.toSorted((a, b) => a - b)[7] ?? 0;
     };
     const [unknown, known] = [await median(null), await median(stored)];
     expect(unknown).toBeGreaterThan(known / 2);
@@ -61,7 +64,8 @@ describe('a stored password', () => {
     const results = await Promise.allSettled(crowd);
     const refused = results.filter((result) => result.status === 'rejected');
     expect(refused).toHaveLength(60 - 34);
-    for (const { reason } of refused) expect(reason).toMatchObject({ kind: 'overloaded', details: { retryAfterMs: 1_000 } });
+    for (const { reason } of refused)
+      expect(reason).toMatchObject({ kind: 'overloaded', details: { retryAfterMs: 1_000 } });
     expect(await passwords.verify(null, 'x')).toBe(false);
   });
 });

@@ -6,7 +6,7 @@ import { systemClock } from '../../../../src/kernel/clock.js';
 import { systemIds } from '../../../../src/kernel/ids.js';
 import { keyedHash, loadAuthKeys, type SecretSource } from '../../../../src/platform/auth/secret.js';
 
-const ids = systemIds(systemClock.nowMs);
+const ids = systemIds(() => systemClock.nowMs());
 let dataDir: string;
 const load = (source: Partial<SecretSource> = {}) =>
   loadAuthKeys({ jwtSecret: undefined, jwtSecretFile: undefined, dataDir, ...source }, ids);

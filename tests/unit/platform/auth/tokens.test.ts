@@ -26,13 +26,24 @@ const seconds = (ms: number): number => Math.floor(ms / 1_000);
 /** A token signed with the right key, wrong only in what the test changes. */
 const forged = (claims: object, header: object = {}): Promise<string> =>
   new SignJWT({
-    iss: 'promptwell', aud: 'promptwell', sub: grant.userId, sid: grant.sessionId, ver: 1, jti: ids.uuid(),
-    iat: seconds(startMs), exp: seconds(startMs) + 60, ...claims,
+    iss: 'promptwell',
+    aud: 'promptwell',
+    sub: grant.userId,
+    sid: grant.sessionId,
+    ver: 1,
+    jti: ids.uuid(),
+    iat: seconds(startMs),
+    exp: seconds(startMs) + 60,
+    ...claims,
   })
     .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', ...header })
     .sign(key);
 
-const refusal = (token: string) => tokens.verifyAccess(token).then(() => 'accepted', (fault) => fault.details.reason);
+const refusal = (token: string) =>
+  tokens.verifyAccess(token).then(
+    () => 'accepted',
+    (fault) => fault.details.reason,
+  );
 
 beforeEach(() => {
   nowMs = startMs;
@@ -43,7 +54,11 @@ describe('a token', () => {
     const pair = await tokens.issue(grant);
     expect(pair.accessTokenExpiresAt).toBe(new Date(startMs + 3_600_000).toISOString());
     expect(pair.refreshTokenExpiresAt).toBe(new Date(startMs + 7 * 86_400_000).toISOString());
-    expect(await tokens.verifyAccess(pair.accessToken)).toMatchObject({ userId: grant.userId, sessionId: grant.sessionId, version: 1 });
+    expect(await tokens.verifyAccess(pair.accessToken)).toMatchObject({
+      userId: grant.userId,
+      sessionId: grant.sessionId,
+      version: 1,
+    });
     expect(await tokens.verifyRefresh(pair.refreshToken)).toMatchObject({ tokenId: grant.refreshTokenId });
   });
 
@@ -75,10 +90,19 @@ describe('a token', () => {
       expect(await refusal(`${encode({ alg, typ: 'at+jwt' })}.${payload}.AA`)).toBe('invalid');
     }
     const hmac = (hash: string) =>
-      webcrypto.subtle.importKey('raw', new TextEncoder().encode('k'.repeat(64)), { name: 'HMAC', hash }, false, ['sign']);
+      webcrypto.subtle.importKey('raw', new TextEncoder().encode('k'.repeat(64)), { name: 'HMAC', hash }, false, [
+        'sign',
+      ]);
     const bySecret = (alg: string, foreign: webcrypto.CryptoKey) =>
-      new SignJWT({ sid: grant.sessionId, ver: 1 }).setProtectedHeader({ alg, typ: 'at+jwt' }).setSubject(grant.userId).setJti(ids.uuid())
-        .setIssuer('promptwell').setAudience('promptwell').setIssuedAt(seconds(startMs)).setExpirationTime(seconds(startMs) + 60).sign(foreign);
+      new SignJWT({ sid: grant.sessionId, ver: 1 })
+        .setProtectedHeader({ alg, typ: 'at+jwt' })
+        .setSubject(grant.userId)
+        .setJti(ids.uuid())
+        .setIssuer('promptwell')
+        .setAudience('promptwell')
+        .setIssuedAt(seconds(startMs))
+        .setExpirationTime(seconds(startMs) + 60)
+        .sign(foreign);
     expect(await refusal(await bySecret('HS256', await hmac('SHA-256')))).toBe('invalid');
     expect(await refusal(await bySecret('HS512', await hmac('SHA-512')))).toBe('invalid');
   });
@@ -86,19 +110,40 @@ describe('a token', () => {
   it('is refused with missing, odd or far claims (T04, T05)', async () => {
     expect(await refusal(await forged({}))).toBe('accepted');
     for (const claims of [
-      { exp: undefined }, { exp: 1e308 }, { exp: seconds(startMs) + 0.5 }, { iat: undefined }, { jti: undefined },
-      { sub: 'not-an-id' }, { ver: '1' }, { ver: 0 }, { aud: 'other' }, { iss: 'other' }, { aud: undefined },
-      { nbf: seconds(startMs) + 60 }, { iat: seconds(startMs) + 60 },
+      { exp: undefined },
+      { exp: 1e308 },
+      { exp: seconds(startMs) + 0.5 },
+      { iat: undefined },
+      { jti: undefined },
+      { sub: 'not-an-id' },
+      { ver: '1' },
+      { ver: 0 },
+      { aud: 'other' },
+      { iss: 'other' },
+      { aud: undefined },
+      { nbf: seconds(startMs) + 60 },
+      { iat: seconds(startMs) + 60 },
     ])
       expect(await refusal(await forged(claims)), JSON.stringify(claims)).toBe('invalid');
-    for (const claims of [{ exp: seconds(startMs) - 6 }, { exp: seconds(startMs) - 1 }, { iat: seconds(startMs) - 3_700 }])
+    for (const claims of [
+      { exp: seconds(startMs) - 6 },
+      { exp: seconds(startMs) - 1 },
+      { iat: seconds(startMs) - 3_700 },
+    ])
       expect(await refusal(await forged(claims)), JSON.stringify(claims)).toBe('expired');
     expect(await refusal(await forged({}, { typ: 'JWT' }))).toBe('invalid');
     expect(await refusal(await forged({}, { typ: undefined }))).toBe('invalid');
   });
 
   it('is refused when its header names keys or addresses (T06)', async () => {
-    for (const header of [{ kid: '../../dev/null' }, { kid: "' OR 1=1 --" }, { kid: 'k'.repeat(10_000) }, { jku: 'https://localhost/keys' }, { x5u: 'https://localhost' }, { jwk: {} }])
+    for (const header of [
+      { kid: '../../dev/null' },
+      { kid: "' OR 1=1 --" },
+      { kid: 'k'.repeat(10_000) },
+      { jku: 'https://localhost/keys' },
+      { x5u: 'https://localhost' },
+      { jwk: {} },
+    ])
       expect(await refusal(await forged({}, header)), Object.keys(header).join()).toBe('invalid');
   });
 

@@ -8,7 +8,10 @@ const kindOf = (error: unknown): string => {
 };
 const withCode = (code: string, message = 'm'): Error => Object.assign(new Error(message), { code });
 const prismaError = (code: string, originalCode?: string): Error =>
-  Object.assign(withCode(code), originalCode === undefined ? {} : { meta: { driverAdapterError: { cause: { originalCode } } } });
+  Object.assign(
+    withCode(code),
+    originalCode === undefined ? {} : { meta: { driverAdapterError: { cause: { originalCode } } } },
+  );
 
 describe('a database error', () => {
   it.each([

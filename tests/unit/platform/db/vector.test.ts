@@ -20,7 +20,9 @@ describe('a vector literal', () => {
     fc.assert(
       fc.property(vectors, (components) => {
         const vector = Float32Array.from(components);
-        expect(Float32Array.from(fromSql(toVectorLiteral(vector, vector.length)) as number[])).toEqual(vector.map((one) => one + 0));
+        expect(Float32Array.from(fromSql(toVectorLiteral(vector, vector.length)) as number[])).toEqual(
+          vector.map((one) => one + 0),
+        );
       }),
     );
   });

@@ -39,7 +39,7 @@ describe('the provider of a model', () => {
       undefined,
       'anthropic claude-x',
     ],
-  ])('with %s is as documented', (_, env, model, expected) => {
+  ])('with %s is as documented', (...[, env, model, expected]) => {
     expect(chosen(env as Record<string, string>, model)).toBe(expected);
   });
 });

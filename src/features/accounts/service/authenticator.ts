@@ -1,19 +1,18 @@
-import type { Authenticator, Principal } from '../../kernel/access.js';
-import type { Clock } from '../../kernel/clock.js';
-import { Fault } from '../../kernel/fault.js';
-import { apiKeyHash, isApiKey } from '../../platform/auth/api-key.js';
-import { expiredToken, invalidToken, type Tokens } from '../../platform/auth/tokens.js';
-import type { Database } from '../../platform/db/database.js';
-import { parseRevocation, revocationChannel } from './revocation.js';
-import { CredentialStore } from './store/credentials.js';
-import { knownScopes } from './view.js';
-import { isEndedBy, Watchers } from './watchers.js';
+import type { Authenticator, Principal } from '../../../kernel/access.js';
+import type { Clock } from '../../../kernel/clock.js';
+import { expiredCredential, Fault, invalidCredential } from '../../../kernel/fault.js';
+import type { Auth } from '../../../platform/auth/auth.js';
+import type { Database } from '../../../platform/db/database.js';
+import { parseRevocation, revocationChannel } from '../revocation.js';
+import { CredentialStore } from '../store/credentials.js';
+import { knownScopes } from '../view.js';
+import { isEndedBy, Watchers } from '../watchers.js';
 
 /** What the authenticator needs. */
 export interface AuthenticatorDeps {
   db: Pick<Database, 'read' | 'listen'>;
   clock: Clock;
-  tokens: Tokens;
+  auth: Pick<Auth, 'tokens' | 'apiKeys'>;
 }
 
 /** An authenticator that listens for revocations until it is closed. */
@@ -77,7 +76,7 @@ class SessionAuthenticator implements OpenAuthenticator {
     const remembered = this.#cache.get(credential);
     const isFresh = remembered !== undefined && remembered.untilMs > this.#deps.clock.monotonicMs();
     const principal = await (isFresh ? remembered.principal : this.#remember(credential));
-    if (this.#isExpired(principal)) throw expiredToken();
+    if (this.#isExpired(principal)) throw expiredCredential();
     return principal;
   }
 
@@ -101,9 +100,10 @@ class SessionAuthenticator implements OpenAuthenticator {
 
   /** The check itself is remembered, not its result: callers at the same moment share one statement. */
   #remember(credential: string): Promise<Principal> {
-    const kind = isApiKey(credential) ? 'apiKey' : 'session';
-    const principal = kind === 'apiKey' ? this.#byApiKey(credential) : this.#byToken(credential);
-    const entry = { principal, untilMs: this.#deps.clock.monotonicMs() + trustMs[kind] };
+    const keyHash = this.#deps.auth.apiKeys.hashOf(credential);
+    const principal = keyHash === null ? this.#byToken(credential) : this.#byApiKey(keyHash);
+    const lifeMs = keyHash === null ? trustMs.session : trustMs.apiKey;
+    const entry = { principal, untilMs: this.#deps.clock.monotonicMs() + lifeMs };
     this.#cache.delete(credential);
     this.#cache.set(credential, entry);
     const [oldest] = this.#cache.keys();
@@ -115,11 +115,12 @@ class SessionAuthenticator implements OpenAuthenticator {
   }
 
   async #byToken(token: string): Promise<Principal> {
-    const claims = await this.#deps.tokens.verifyAccess(token);
+    const claims = await this.#deps.auth.tokens.verifyAccess(token);
     const { userId, sessionId, version, expiresAtMs } = claims;
     const memberships = await this.#store.memberships({ id: sessionId, userId, version }, this.#now());
     const [first] = memberships;
-    if (first === undefined) throw new Fault('unauthenticated', 'This session has ended: sign in again.', { reason: 'revoked' });
+    if (first === undefined)
+      throw new Fault('unauthenticated', 'This session has ended: sign in again.', { reason: 'revoked' });
     return {
       kind: 'session',
       userId,
@@ -132,9 +133,9 @@ class SessionAuthenticator implements OpenAuthenticator {
     };
   }
 
-  async #byApiKey(key: string): Promise<Principal> {
-    const row = await this.#store.apiKey(apiKeyHash(key), this.#now());
-    if (row === null) throw invalidToken();
+  async #byApiKey(keyHash: string): Promise<Principal> {
+    const row = await this.#store.apiKey(keyHash, this.#now());
+    if (row === null) throw invalidCredential();
     this.#recordUse(row.id, row.lastUsedAt);
     return {
       kind: 'apiKey',

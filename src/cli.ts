@@ -1,0 +1,116 @@
+#!/usr/bin/env node
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { printBackups, restore } from './cli/backups.js';
+import { type ExportOptions, exportPrompts } from './cli/export.js';
+import { migrate } from './cli/migrate.js';
+import { fetchModelFiles } from './cli/model.js';
+import type { Terminal } from './cli/terminal.js';
+import { resetPassword, setDisabled } from './cli/users.js';
+import { loadConfig } from './config.js';
+import { version } from './version.js';
+
+/** Source: 128 plus the number of SIGINT, as shells count. */
+const interruptedCode = 130;
+
+const usageCode = 2;
+
+process.exitCode = await run(process.argv);
+
+/** Runs a command line; answers 0 when it did what it was asked, 1 when it could not, 2 when it was not understood. */
+async function run(argv: string[]): Promise<number> {
+  const stop = new AbortController();
+  const terminal: Terminal = {
+    config: () => loadConfig(process.env),
+    input: process.stdin,
+    output: process.stdout,
+    notes: process.stderr,
+    signal: stop.signal,
+  };
+  try {
+    await program(terminal, () => process.once('SIGINT', () => stop.abort())).parseAsync(argv);
+    return 0;
+  } catch (cause) {
+    if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : usageCode;
+    // Whoever reads the output has read enough: `promptwell export | head`.
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EPIPE') return 0;
+    const words = cause instanceof Error ? cause.message : String(cause);
+    process.stderr.write(`promptwell: ${stop.signal.aborted ? 'stopped' : words.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+    return stop.signal.aborted ? interruptedCode : 1;
+  }
+}
+
+/** The commands. `onInterrupt` is asked for by those that stop midway; the service itself stops in its own way. */
+function program(terminal: Terminal, watchInterrupts: () => void): Command {
+  const root = new Command('promptwell')
+    .description('Keep every prompt and its answers, find them by meaning, hear them live.')
+    .version(version)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+    .addHelpText(
+      'after',
+      '\nConfigured by the environment, as the service is (.env.example lists all of it). Commands that need the embedded\n' +
+        'database want it for themselves: stop the service first.',
+    );
+  const serve = root.command('serve').description('Run the service until it is told to stop.');
+  serve.action(async () => void (await import('./main.js')));
+
+  const model = root.command('model').description('The neural embedding model.');
+  model
+    .command('fetch')
+    .description('Fetch its files (24 MB) into the model folder.')
+    .action(() => fetchModelFiles(terminal));
+
+  root
+    .command('migrate')
+    .description('Bring the database up to date, and stop.')
+    .action(() => migrate(terminal));
+  root
+    .command('backups')
+    .description('List the backups of the embedded database.')
+    .action(() => printBackups(terminal));
+  root
+    .command('restore')
+    .description('Make a backup the embedded database; what was there is set aside.')
+    .argument('[file]', 'its name or path; the newest that opens when left out')
+    .action((file: string | undefined) => restore(terminal, file));
+  root
+    .command('export')
+    .description('Write a project as JSON lines: its prompts, newest first, with all their responses.')
+    .addOption(new Option('--project <id>', 'the project').argParser(uuid).conflicts('user'))
+    .option('--user <name>', 'instead: the personal project of this account')
+    .option('--output <file>', 'a new file; the standard output when left out')
+    .action((options: ExportOptions, command: Command) => {
+      if (options.project === undefined && options.user === undefined)
+        command.error("error: one of '--project <id>' and '--user <name>' is needed");
+      return exportPrompts(terminal, options);
+    });
+  addUserCommands(root, terminal);
+  root.hook('preAction', (_, action) => {
+    if (action !== serve) watchInterrupts();
+  });
+  return root;
+}
+
+function addUserCommands(root: Command, terminal: Terminal): void {
+  const user = root.command('user').description('Other people’s accounts.');
+  user
+    .command('reset-password')
+    .description('Set a password, asked for or read from the input; all log-ins end.')
+    .argument('<username>')
+    .action((username: string) => resetPassword(terminal, username));
+  user
+    .command('disable')
+    .description('Shut an account out: log-ins end, API keys are refused.')
+    .argument('<username>')
+    .action((username: string) => setDisabled(terminal, username, true));
+  user
+    .command('enable')
+    .description('Let a disabled account in again.')
+    .argument('<username>')
+    .action((username: string) => setDisabled(terminal, username, false));
+}
+
+function uuid(text: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new InvalidArgumentError('It is not a UUID.');
+  return text.toLowerCase();
+}

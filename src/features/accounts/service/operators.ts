@@ -1,0 +1,66 @@
+import type { Clock } from '../../../kernel/clock.js';
+import { Fault, notFound } from '../../../kernel/fault.js';
+import type { Passwords } from '../../../platform/auth/passwords.js';
+import type { Database } from '../../../platform/db/database.js';
+import { AccountStore } from '../store/accounts.js';
+import { AccountLookups, type CredentialsRow } from '../store/lookups.js';
+import { SessionStore } from '../store/sessions.js';
+import { usernameKeyOf } from './sign-in.js';
+
+/** What operators' work needs. */
+export interface OperatorDeps {
+  db: Database;
+  clock: Clock;
+  passwords: Pick<Passwords, 'refuseWeak' | 'hash'>;
+}
+
+/** What operators do with other people's accounts, by name, from the command line. */
+export class OperatorService {
+  readonly #deps: OperatorDeps;
+  readonly #lookups: AccountLookups;
+
+  constructor(deps: OperatorDeps) {
+    this.#deps = deps;
+    this.#lookups = new AccountLookups(deps.db);
+  }
+
+  /** Sets a password and ends every log-in. Faults: `notFound`, `invalid` naming `password`, `conflict`. */
+  async resetPassword(username: string, password: string): Promise<void> {
+    const account = await this.#named(username);
+    await this.#deps.passwords.refuseWeak(password, { field: 'password', username: account.username });
+    const passwordHash = await this.#deps.passwords.hash(password);
+    await this.#deps.db.transaction(async (tx) => {
+      const version = await new AccountStore(tx).setPassword(account.id, passwordHash, account.sessionVersion);
+      if (version === null) throw new Fault('conflict', 'The password was changed meanwhile.');
+      await new SessionStore(tx).revokeAll(account.id, this.#now());
+    });
+  }
+
+  /** Shuts an account out (its keys too), or lets it in again; log-ins end either way. Faults: `notFound`. */
+  async setDisabled(username: string, isDisabled: boolean): Promise<void> {
+    const account = await this.#named(username);
+    const now = this.#now();
+    await this.#deps.db.transaction(async (tx) => {
+      await new AccountStore(tx).setDisabledAt(account.id, isDisabled ? now : null);
+      await new SessionStore(tx).revokeAll(account.id, now);
+    });
+  }
+
+  /** The id of the account's personal project. Faults: `notFound`. */
+  async personalProject(username: string): Promise<string> {
+    const account = await this.#named(username);
+    const [personal] = await this.#lookups.projects(account.id);
+    if (personal === undefined) throw notFound('project');
+    return personal.id;
+  }
+
+  async #named(username: string): Promise<CredentialsRow> {
+    const account = await this.#lookups.byUsernameKey(usernameKeyOf(username), '');
+    if (account === null) throw notFound('user');
+    return account;
+  }
+
+  #now(): Date {
+    return new Date(this.#deps.clock.nowMs());
+  }
+}

@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.js';
+import { systemIds } from '../../src/kernel/ids.js';
+import { ensureSpace } from '../../src/platform/db/space.js';
+import { EventLog } from '../../src/platform/events/log.js';
+import { PromptReads } from '../../src/features/prompts/store/reads.js';
+import {
+  countVectors,
+  getPrompt,
+  listPrompts,
+  listResponses,
+  promptByKey,
+  type Search,
+  type Statement,
+  similarPrompts,
+  type Tenant,
+  vectorOf,
+} from '../../src/features/prompts/store/statements.js';
+import { PromptWrites } from '../../src/features/prompts/store/writes.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+const ids = systemIds(() => systemClock.nowMs());
+const dimensions = 8;
+const projects = [ids.uuid(), ids.uuid()] as const;
+let test_: TestDatabase;
+let spaceId: number;
+let tenant: Tenant;
+
+/** 4 000 prompts of a noisy neighbour and 40 of the project that is asked for, with vectors and an HNSW index over all. */
+beforeAll(async () => {
+  test_ = await createTestDatabase();
+  const { db } = test_;
+  spaceId = await ensureSpace(db, { name: 'plans', dimensions });
+  tenant = { projectId: projects[0], spaceId, dimensions };
+  for (const [index, count] of [40, 4_000].entries()) {
+    const project = projects[index];
+    await db.read(`INSERT INTO project (id, name) VALUES ($1, 'plans')`, [project]);
+    await db.read(
+      `WITH made AS (
+         INSERT INTO prompt (id, project_id, user_id, text, text_hash, status)
+         SELECT gen_random_uuid(), $1::uuid, gen_random_uuid(), 'text ' || n, 'hash', 'completed'
+         FROM generate_series(1, $2::int) AS n RETURNING id)
+       INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector)
+       SELECT $1::uuid, id, $3::int, 'hash', (SELECT array_agg(random() + 0.01) FROM generate_series(1, $4::int) WHERE id IS NOT NULL)::vector
+       FROM made`,
+      [project, count, spaceId, dimensions],
+    );
+  }
+  await db.read(
+    `CREATE INDEX tempting ON embedding USING hnsw ((vector::vector(${dimensions})) vector_cosine_ops)`,
+    [],
+  );
+  await db.read(
+    `CREATE INDEX tempting_too ON embedding USING hnsw ((vector::vector(${dimensions})) vector_l2_ops)`,
+    [],
+  );
+  await db.read('ANALYZE', []);
+});
+afterAll(() => test_[Symbol.asyncDispose]());
+
+const near: Search = {
+  vector: new Float32Array(dimensions).fill(0.3),
+  excludedId: null,
+  filter: {},
+  limit: 5,
+  maxDistance: 2,
+};
+const plan = async ({ text, values }: Statement): Promise<string> => {
+  const rows = await test_.db.read<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
+  return rows.map((row) => row['QUERY PLAN']).join('\n');
+};
+
+test.each([
+  ['without a filter', {}],
+  ['with a filter', { environment: 'development' }],
+])('the exact lane scans by project and space and leaves every approximate index alone, %s', async (_, filter) => {
+  const text = await plan(similarPrompts(tenant, { ...near, filter }));
+  expect(text).toContain('embedding_project_id_space_id_prompt_id_idx');
+  expect(text).toMatch(/Index Cond: \(\(project_id = '[0-9a-f-]{36}'::uuid\) AND \(space_id = \d+\)/);
+  expect(text).not.toContain('tempting');
+});
+
+test('the exact lane finds every vector of a small project beside a large one', async () => {
+  const rows = await new PromptReads(test_.db, tenant).similar({ ...near, limit: 50 });
+  expect(rows).toHaveLength(40);
+  expect(new Set(rows.map(({ projectId }) => projectId))).toEqual(new Set([projects[0]]));
+  const distances = rows.map(({ distance }) => distance);
+  expect(distances).toEqual(distances.toSorted((left, right) => left - right));
+});
+
+test('a page of a list reads its index in order and sorts nothing', async () => {
+  const text = await plan(listPrompts(tenant, { filter: {}, before: ids.uuid(), limit: 20 }));
+  expect(text).toMatch(
+    /^Limit\n +-> +Nested Loop Left Join\n +-> +Index Scan( Backward)? using prompt_project_id_id_\w+ on prompt p/,
+  );
+});
+
+test('a page of the feed reads an index of events and never the whole table', async () => {
+  const log = new EventLog({
+    ...test_.db,
+    read: async (sql: string, values: readonly unknown[]) => {
+      plans.push(await plan({ text: sql, values } as unknown as Statement));
+      return [];
+    },
+  } as unknown as ConstructorParameters<typeof EventLog>[0]);
+  const plans: string[] = [];
+  await test_.db.read(
+    `INSERT INTO event (project_id, kind, prompt_id, view)
+     SELECT $1::uuid, 'prompt.created', gen_random_uuid(), '{}' FROM generate_series(1, 3000)`,
+    [projects[1]],
+  );
+  await test_.db.read('ANALYZE event', []);
+  await log.after({ xid: 1n, id: 0n }, [projects[0]], 50);
+  await log.hasGated();
+  expect(plans[0]).toMatch(/event_(project_id_)?xid_id_idx/);
+  expect(plans[1]).toContain('event_xid_id_idx');
+  expect(plans.join()).not.toContain('Seq Scan');
+});
+
+test('no statement of the room can be built without the project it is bound to', () => {
+  const statements = [
+    getPrompt(tenant, ids.uuid()),
+    listPrompts(tenant, { filter: { text: 'x', tag: 'y' }, before: null, limit: 1 }),
+    listResponses(tenant, ids.uuid()),
+    promptByKey(tenant, { userId: ids.uuid(), idempotencyKey: 'k' }),
+    similarPrompts(tenant, near),
+    countVectors(tenant, near),
+    vectorOf(tenant, ids.uuid()),
+  ];
+  for (const { text, values } of statements) {
+    expect(text).toMatch(/project_id = \$\d+::uuid/);
+    expect(values).toContain(tenant.projectId);
+  }
+  // These do not compile when a project becomes optional anywhere on the way to a statement.
+  const namesProject: undefined extends Tenant['projectId'] ? false : true = true;
+  const readsNeedTenant: ConstructorParameters<typeof PromptReads> extends [unknown, Tenant] ? true : false = true;
+  const writesNeedTenant: ConstructorParameters<typeof PromptWrites> extends [unknown, Tenant] ? true : false = true;
+  expect([namesProject, readsNeedTenant, writesNeedTenant]).toEqual([true, true, true]);
+});
+
+test.each([
+  ['of another dimension', '[1,2,3]'],
+  ['without a direction', '[0,0,0,0,0,0,0,0]'],
+  ['that is empty', '[]'],
+  ['that is not a number', '[NaN,1,1,1,1,1,1,1]'],
+  ['that is infinite', '[Infinity,1,1,1,1,1,1,1]'],
+])('the table itself refuses a vector %s', async (_, vector) => {
+  const [row] = await test_.db.read<{ id: string }>('SELECT id FROM prompt WHERE project_id = $1 LIMIT 1', [
+    projects[0],
+  ]);
+  const other = await ensureSpace(test_.db, { name: 'refusing', dimensions });
+  await expect(
+    test_.db.read(
+      `INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector) VALUES ($1, $2, $3, 'h', $4::vector)`,
+      [projects[0], row?.id, other, vector],
+    ),
+  ).rejects.toThrow();
+});
+
+test('a vector is never stored for a text that changed meanwhile, nor into another project', async () => {
+  const [row] = await test_.db.read<{ id: string }>('SELECT id FROM prompt WHERE project_id = $1 LIMIT 1', [
+    projects[0],
+  ]);
+  const promptId = row?.id ?? '';
+  const vector = new Float32Array(dimensions).fill(0.5);
+  await test_.db.transaction(async (tx) => {
+    const own = new PromptWrites(tx, tenant);
+    const stranger = new PromptWrites(tx, { ...tenant, projectId: projects[1] });
+    expect(await own.putVector({ promptId, textHash: 'of another text', vector, isTruncated: false })).toBe(false);
+    expect(await stranger.putVector({ promptId, textHash: 'hash', vector, isTruncated: false })).toBe(false);
+    expect(await own.putVector({ promptId, textHash: 'hash', vector, isTruncated: false })).toBe(true);
+    await expect(
+      own.putVector({ promptId, textHash: 'hash', vector: new Float32Array(3).fill(1), isTruncated: false }),
+    ).rejects.toThrow('dimensions');
+  });
+});

@@ -87,11 +87,6 @@ export function faultOf(error: unknown): Fault | null {
 /** True when an error is none of the expected ones: it is logged with its stack and masked. */
 export const isBug = (error: TRPCError): boolean => faultOf(error) === null && !(error.code in ownCodes);
 
-interface Said {
-  message: string;
-  details?: FaultDetails;
-}
-
 /**
  * The one place where errors become what a client sees.
  *
@@ -99,19 +94,27 @@ interface Said {
  * INTERNAL_SERVER_ERROR with the request's id. Never a stack, SQL or a path of the machine.
  */
 export function errorShape(error: TRPCError, path: string | undefined, requestId: string | null): ErrorShape {
-  const shape = (code: TRPC_ERROR_CODE_KEY, httpStatus: number, said: Said): ErrorShape => ({
-    message: said.message,
+  const { code, httpStatus, message, details } = outcomeOf(error, requestId);
+  return {
+    message,
     code: TRPC_ERROR_CODES_BY_KEY[code],
-    data: { code, httpStatus, path: path ?? null, requestId, details: said.details ?? {} },
-  });
+    data: { code, httpStatus, path: path ?? null, requestId, details },
+  };
+}
+
+interface Outcome {
+  code: TRPC_ERROR_CODE_KEY;
+  httpStatus: number;
+  message: string;
+  details: FaultDetails;
+}
+
+function outcomeOf(error: TRPCError, requestId: string | null): Outcome {
   const fault = faultOf(error);
-  if (fault !== null) {
-    const { code, httpStatus } = faultCodes[fault.kind];
-    return shape(code, httpStatus, fault);
-  }
+  if (fault !== null) return { ...faultCodes[fault.kind], message: fault.message, details: fault.details };
   const own = ownCodes[error.code];
-  if (own !== undefined) return shape(error.code, own.httpStatus, { message: own.message ?? error.message });
-  return shape('INTERNAL_SERVER_ERROR', 500, {
-    message: `Something went wrong here. Request ${requestId ?? 'unknown'}.`,
-  });
+  if (own !== undefined)
+    return { code: error.code, httpStatus: own.httpStatus, message: own.message ?? error.message, details: {} };
+  const message = `Something went wrong here. Request ${requestId ?? 'unknown'}.`;
+  return { code: 'INTERNAL_SERVER_ERROR', httpStatus: 500, message, details: {} };
 }

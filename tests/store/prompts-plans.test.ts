@@ -121,7 +121,7 @@ test('no statement of the room can be built without the project it is bound to',
   const statements = [
     getPrompt(tenant, ids.uuid()),
     listPrompts(tenant, { filter: { text: 'x', tag: 'y' }, before: null, limit: 1 }),
-    listResponses(tenant, ids.uuid()),
+    listResponses(tenant, ids.uuid(), null),
     promptByKey(tenant, { userId: ids.uuid(), idempotencyKey: 'k' }),
     similarPrompts(tenant, near),
     countVectors(tenant, near),

@@ -225,10 +225,17 @@ describe('the process', () => {
 
   test('a bad configuration is refused at once, naming every variable and no value (T07)', async () => {
     const begin = performance.now();
-    const program = spawnMain({ PORT: 'abc', LOG_LEVEL: 'loud', SIGNUP: 'perhaps', LLM_BASE_URL: 'secret-no-url' });
+    const program = spawnMain({
+      PORT: 'abc',
+      LOG_LEVEL: 'loud',
+      SIGNUP: 'perhaps',
+      LLM_BASE_URL: 'secret-no-url',
+      TRUST_PROXY: 'everyone',
+    });
     expect(await program.ended).toBe(1);
     expect(performance.now() - begin).toBeLessThan(4_000);
-    for (const name of ['PORT', 'LOG_LEVEL', 'SIGNUP', 'LLM_BASE_URL']) expect(program.output.stderr).toContain(name);
+    for (const name of ['PORT', 'LOG_LEVEL', 'SIGNUP', 'LLM_BASE_URL', 'TRUST_PROXY'])
+      expect(program.output.stderr).toContain(name);
     expect(program.output.stderr).not.toMatch(/secret-no-url|\bat .*\.js/);
     const weak = spawnMain({ JWT_SECRET: 'nineteen-bytes-long', DATABASE_URL: 'postgresql://nowhere.invalid/x' });
     expect(await weak.ended).toBe(1);
@@ -327,10 +334,13 @@ describe('the process', () => {
       const entries = await readdir(folder, { withFileTypes: true, recursive: true });
       // The engine's own files have the modes that it gives them; nobody else gets past the folder.
       const isEngine = (path: string): boolean => path === `${folder}/pg` || path.startsWith(`${folder}/pg/`);
-      const paths = [folder, ...entries.map(({ parentPath, name }) => `${parentPath}/${name}`)].filter(
-        (path) => !isEngine(path),
+      const paths = entries
+        .filter((entry) => entry.isFile() || entry.isDirectory())
+        .map(({ parentPath, name }) => `${parentPath}/${name}`)
+        .filter((path) => !isEngine(path));
+      const modes = await Promise.all(
+        [folder, ...paths].map(async (path) => ({ path, mode: (await stat(path)).mode })),
       );
-      const modes = await Promise.all(paths.map(async (path) => ({ path, mode: (await stat(path)).mode })));
       expect(paths.filter((path) => /key|secret/.test(path)).length).toBeGreaterThan(0);
       expect(modes.filter(({ mode }) => (mode & 0o077) !== 0)).toEqual([]);
     });

@@ -82,10 +82,11 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
 
   const keys = await loadAuthKeys(config.auth, ids);
   const cursors = new CursorCodec(keys.cursors);
+  // Before the database: a missing model is said at once, not after the first start's seconds.
+  const chosen = await chooseEmbedder(config.embedding);
   const db = await openDatabase({ config: config.db, clock, ids, log, ...databaseOptions(options) });
   lifecycle.onClose('database', deadlinesMs.database, () => db.close());
 
-  const chosen = await chooseEmbedder(config.embedding);
   const embedder =
     options.embedder ??
     createEmbedder({

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 const integer = (minimum: number, maximum: number, fallback: number) =>
@@ -14,6 +15,13 @@ const list = z
   );
 const optional = z.string().min(1).optional();
 
+/** An address, alone or with the length of its prefix. */
+function isAddressRange(text: string): boolean {
+  const [address = '', prefix = '0', ...rest] = text.split('/');
+  const bits = { 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
+}
+
 /**
  * Every variable of the environment that Promptwell reads, with its default. `.env.example` and the README's table are
  * compared with this object by a test.
@@ -26,7 +34,9 @@ export const Environment = z.object({
   METRICS_TOKEN: optional.describe('If set, /metrics is also on the main port, for this bearer token.'),
   PUBLIC_HOSTS: list.describe('Host names (comma-separated) requests may name; empty: any well-formed one.'),
   CORS_ORIGINS: list.describe('Origins (comma-separated) of web pages that may call; empty: none but the own.'),
-  TRUST_PROXY: list.describe('Addresses or CIDR ranges of proxies whose X-Forwarded-For counts.'),
+  TRUST_PROXY: list
+    .refine((ranges) => ranges.every(isAddressRange), 'must hold addresses or CIDR ranges, such as 10.0.0.0/8')
+    .describe('Addresses or CIDR ranges of proxies whose X-Forwarded-For counts.'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')

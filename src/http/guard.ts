@@ -3,7 +3,7 @@ import { Fault } from '../kernel/fault.js';
 import { isHostAllowed, isOriginAllowed } from './hosts.js';
 import { probePaths } from './probes.js';
 import { frameworkFault, refuse } from './refusals.js';
-import type { Door } from './server.js';
+import type { Door } from './door.js';
 
 /** What every request meets before its route: an id, the checks of its headers, and answers of one shape when it fails. */
 export function guardRequests(server: FastifyInstance, door: Door): void {

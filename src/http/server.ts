@@ -3,30 +3,18 @@ import { setImmediate as turn } from 'node:timers/promises';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import websocket from '@fastify/websocket';
-import type { AnyTRPCRouter } from '@trpc/server';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import type { Config } from '../config.js';
 import { Fault } from '../kernel/fault.js';
 import type { Log } from '../platform/log.js';
-import { type ContextDeps, type ContextSource, requestIdOf } from './context.js';
+import { requestIdOf } from './context.js';
+import type { Door, HttpDeps } from './door.js';
 import { guardRequests } from './guard.js';
 import { limits } from './limits.js';
 import { OpenCalls } from './open-calls.js';
-import { mountMetrics, mountProbes, type ProbeDeps } from './probes.js';
+import { mountMetrics, mountProbes } from './probes.js';
 import { frameworkFault, refuse } from './refusals.js';
 import { Sockets } from './sockets.js';
 import { mountTrpc } from './trpc.js';
-
-/** What the door is given. */
-export interface HttpDeps extends ContextDeps, ProbeDeps {
-  config: Config['http'];
-  metricsToken: string | undefined;
-  router: AnyTRPCRouter;
-  onSockets(open: number): void;
-}
-
-/** What the parts of the door share. */
-export interface Door extends HttpDeps, ContextSource {}
 
 /** The door: HTTP and WebSocket on one port. */
 export interface HttpServer {

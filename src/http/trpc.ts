@@ -10,7 +10,7 @@ import type { ProcedureMeta } from '../rpc/init.js';
 import { bearerOf, type ContextSource, contextOf, HttpConnection } from './context.js';
 import { GuardedSocket } from './guarded-socket.js';
 import { closeCodes, limits } from './limits.js';
-import type { Door } from './server.js';
+import type { Door } from './door.js';
 import type { AdmittedSocket, Sockets } from './sockets.js';
 
 /** Mounts the router at `/trpc`: calls and server-sent events over HTTP, everything over WebSocket. */

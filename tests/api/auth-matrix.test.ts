@@ -154,7 +154,7 @@ describe.each(callers)('$name', (caller) => {
 
   test.skipIf(!isNobody)('is sent away from a WebSocket before any call (T20, PF-16)', async () => {
     const socket = await openSocket(service.url, caller.token() ?? '');
-    for (const [id, { path, type }] of asked.entries()) socket.send(frame(id, path, {}, type));
+    for (const [id, { path, type }] of asked.entries()) socket.send(frame(id, `${type} ${path}`, {}));
     expect(await socket.closed).toBe(4401);
     expect(socket.frames.filter((text) => text.includes('"result"'))).toEqual([]);
   });
@@ -162,7 +162,7 @@ describe.each(callers)('$name', (caller) => {
   test.skipIf(isNobody)('meets over WebSocket what the table says (T20, PF-16)', async () => {
     const socket = await openSocket(service.url, caller.token());
     for (const [id, { path, type, access }] of asked.entries())
-      socket.send(frame(id, path, inputFor(access, caller), type));
+      socket.send(frame(id, `${type} ${path}`, inputFor(access, caller)));
     const answers = await until('all answers', () => {
       const seen = socket.frames.map((text) => JSON.parse(text)).filter(({ result }) => result?.type !== 'stopped');
       return seen.length >= asked.length ? seen : undefined;

@@ -100,9 +100,9 @@ describe('closing', () => {
     await using service = await startService({ env: model(upstream.baseUrl) });
     const ada = await service.signUp();
     const socket = await openSocket(service.url, ada.token);
-    socket.send(frame(1, 'feed.follow', {}, 'subscription'));
+    socket.send(frame(1, 'subscription feed.follow', {}));
     await until('ready', () => socket.frames.find((text) => text.includes('"ready"')));
-    socket.send(frame(2, 'prompts.create', { text: 'over a socket' }, 'mutation'));
+    socket.send(frame(2, 'mutation prompts.create', { text: 'over a socket' }));
     const overHttp = ada.client.prompts.create.mutate({ text: 'over HTTP' });
     await upstream.untilRequests(2);
     const closing = service.app.close();
@@ -165,7 +165,7 @@ describe('the process', () => {
     const token = await signUp(program.url, 'ada');
     const client = clientFor(program.url, { token });
     const socket = await openSocket(program.url, token);
-    socket.send(frame(1, 'feed.follow', {}, 'subscription'));
+    socket.send(frame(1, 'subscription feed.follow', {}));
     const creates = Array.from({ length: 8 }, (_, index) =>
       client.prompts.create.mutate({ text: `accepted ${index}` }),
     );
@@ -225,10 +225,17 @@ describe('the process', () => {
 
   test('a bad configuration is refused at once, naming every variable and no value (T07)', async () => {
     const begin = performance.now();
-    const program = spawnMain({ PORT: 'abc', LOG_LEVEL: 'loud', SIGNUP: 'perhaps', LLM_BASE_URL: 'secret-no-url' });
+    const program = spawnMain({
+      PORT: 'abc',
+      LOG_LEVEL: 'loud',
+      SIGNUP: 'perhaps',
+      LLM_BASE_URL: 'secret-no-url',
+      TRUST_PROXY: 'everyone',
+    });
     expect(await program.ended).toBe(1);
     expect(performance.now() - begin).toBeLessThan(4_000);
-    for (const name of ['PORT', 'LOG_LEVEL', 'SIGNUP', 'LLM_BASE_URL']) expect(program.output.stderr).toContain(name);
+    for (const name of ['PORT', 'LOG_LEVEL', 'SIGNUP', 'LLM_BASE_URL', 'TRUST_PROXY'])
+      expect(program.output.stderr).toContain(name);
     expect(program.output.stderr).not.toMatch(/secret-no-url|\bat .*\.js/);
     const weak = spawnMain({ JWT_SECRET: 'nineteen-bytes-long', DATABASE_URL: 'postgresql://nowhere.invalid/x' });
     expect(await weak.ended).toBe(1);
@@ -325,8 +332,15 @@ describe('the process', () => {
     test.skipIf(!isEmbedded)('its folder and key are for its user alone (T88)', async () => {
       const folder = home.env['DATA_DIR'] ?? '';
       const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-      const paths = [folder, ...entries.map(({ parentPath, name }) => `${parentPath}/${name}`)];
-      const modes = await Promise.all(paths.map(async (path) => ({ path, mode: (await stat(path)).mode })));
+      // The engine's own files have the modes that it gives them; nobody else gets past the folder.
+      const isEngine = (path: string): boolean => path === `${folder}/pg` || path.startsWith(`${folder}/pg/`);
+      const paths = entries
+        .filter((entry) => entry.isFile() || entry.isDirectory())
+        .map(({ parentPath, name }) => `${parentPath}/${name}`)
+        .filter((path) => !isEngine(path));
+      const modes = await Promise.all(
+        [folder, ...paths].map(async (path) => ({ path, mode: (await stat(path)).mode })),
+      );
       expect(paths.filter((path) => /key|secret/.test(path)).length).toBeGreaterThan(0);
       expect(modes.filter(({ mode }) => (mode & 0o077) !== 0)).toEqual([]);
     });

@@ -288,7 +288,7 @@ describe('time and addresses', () => {
     const carol = await turned.signUp();
     clock.turnMs(60 * 60_000 - 3_000);
     const socket = await openSocket(turned.url, carol.token);
-    socket.send(frame(1, 'feed.follow', {}, 'subscription'));
+    socket.send(frame(1, 'subscription feed.follow', {}));
     await until('ready', () => socket.frames.find((text) => text.includes('"ready"')));
     const begin = performance.now();
     expect(await socket.closed).toBe(4401);
@@ -312,7 +312,7 @@ describe('time and addresses', () => {
 });
 
 describe('sockets', () => {
-  const me = (id = 1) => frame(id, 'auth.me');
+  const me = (id = 1) => frame(id, 'query auth.me');
 
   test('an access token opens a socket; none, garbage and a refresh token do not (PF-16, T05)', async () => {
     const good = await openSocket(service.url, ada.token);
@@ -344,7 +344,7 @@ describe('sockets', () => {
   test.each([11, 1_000, 10_000])('a frame of %i calls closes the socket and executes none (T58)', async (count) => {
     const before = await promptCount();
     const socket = await openSocket(service.url, ada.token);
-    const create = (id: number) => frame(id, 'prompts.create', { text: `x${id}`, generate: false }, 'mutation');
+    const create = (id: number) => frame(id, 'mutation prompts.create', { text: `x${id}`, generate: false });
     socket.send(Array.from({ length: count }, (_, index) => create(index)));
     await until1008(socket.closed);
     expect(socket.frames.join('').length).toBeLessThan(count * 200);
@@ -442,12 +442,12 @@ describe('sockets', () => {
   test('subscriptions of a socket are capped (T62)', async () => {
     const bob = await service.signUp();
     const socket = await openSocket(service.url, bob.token);
-    for (let id = 1; id <= 4; id += 1) socket.send(frame(id, 'feed.follow', {}, 'subscription'));
+    for (let id = 1; id <= 4; id += 1) socket.send(frame(id, 'subscription feed.follow', {}));
     const refusal = await until('a refusal', () => socket.frames.find((text) => text.includes('TOO_MANY_REQUESTS')));
     expect(JSON.parse(refusal)).toMatchObject({ id: 4, error: { data: { details: { retryAfterMs: 1_000 } } } });
     socket.send({ id: 1, method: 'subscription.stop' });
-    await until('the stop', () => socket.frames.find((text) => text.includes('"stopped"')));
-    socket.send(frame(5, 'feed.follow', {}, 'subscription'));
+    await until('the stop', () => socket.frames.find((text) => /"id":1,.*"stopped"/.test(text)));
+    socket.send(frame(5, 'subscription feed.follow', {}));
     await until('the new one', () => socket.frames.find((text) => text.includes('"id":5') && text.includes('ready')));
     socket.ws.close();
   });
@@ -457,7 +457,7 @@ describe('sockets', () => {
     const follow = { kinds: ['prompt.created'] };
     const heard: string[] = [];
     const reader = await openSocket(service.url, carol.token);
-    reader.send(frame(1, 'feed.follow', follow, 'subscription'));
+    reader.send(frame(1, 'subscription feed.follow', follow));
     const ready = JSON.parse(await until('ready', () => reader.frames.find((text) => text.includes('"ready"'))));
     reader.ws.pause();
     const before = process.memoryUsage.rss();

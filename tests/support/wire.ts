@@ -72,7 +72,7 @@ export interface WireSocket {
   closed: Promise<number>;
   /** Every frame so far, oldest first. */
   frames: string[];
-  send(frame: unknown): void;
+  send(message: unknown): void;
 }
 
 /** Opens a socket and, with a token, says who it is. Faults: the refused handshake, as `Unexpected server response: <status>`. */
@@ -83,16 +83,13 @@ export async function openSocket(url: string, token?: string | null, options: Cl
   const closed = new Promise<number>((resolve) => ws.once('close', resolve));
   await once(ws, 'open');
   ws.on('error', () => undefined);
-  const send = (frame: unknown): void => ws.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
+  const send = (message: unknown): void => ws.send(typeof message === 'string' ? message : JSON.stringify(message));
   if (token != null) send({ method: 'connectionParams', data: { token } });
   return { ws, closed, frames, send };
 }
 
-/** One call as a frame. */
-// oxlint-disable-next-line max-params -- what a frame says, in its order; an object would hide the calls of the tests
-export const frame = (id: number, path: string, input?: unknown, method = 'query') => ({
-  id,
-  jsonrpc: '2.0',
-  method,
-  params: { path, input },
-});
+/** One call as a frame: `query auth.me`, `subscription feed.follow`. */
+export function frame(id: number, procedure: string, input?: unknown) {
+  const [method, path] = procedure.split(' ');
+  return { id, jsonrpc: '2.0', method, params: { path, input } };
+}

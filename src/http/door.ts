@@ -1,0 +1,15 @@
+import type { AnyTRPCRouter } from '@trpc/server';
+import type { Config } from '../config.js';
+import type { ContextDeps, ContextSource } from './context.js';
+import type { ProbeDeps } from './probes.js';
+
+/** What the door is given. */
+export interface HttpDeps extends ContextDeps, ProbeDeps {
+  config: Config['http'];
+  metricsToken: string | undefined;
+  router: AnyTRPCRouter;
+  onSockets(open: number): void;
+}
+
+/** What the parts of the door share. */
+export interface Door extends HttpDeps, ContextSource {}

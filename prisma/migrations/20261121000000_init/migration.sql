@@ -216,9 +216,6 @@ CREATE INDEX "api_key_user_id_idx" ON "api_key"("user_id");
 CREATE UNIQUE INDEX "space_name_key" ON "space"("name");
 
 -- CreateIndex
-CREATE INDEX "prompt_project_id_id_idx" ON "prompt"("project_id", "id" DESC);
-
--- CreateIndex
 CREATE INDEX "prompt_pending_idx" ON "prompt"("lease_expires_at") WHERE (status = 'pending');
 
 -- CreateIndex
@@ -229,9 +226,6 @@ CREATE UNIQUE INDEX "prompt_project_id_user_id_idempotency_key_key" ON "prompt"(
 
 -- CreateIndex
 CREATE INDEX "response_project_id_prompt_id_id_idx" ON "response"("project_id", "prompt_id", "id" DESC);
-
--- CreateIndex
-CREATE UNIQUE INDEX "response_project_id_id_key" ON "response"("project_id", "id");
 
 -- CreateIndex
 CREATE INDEX "embedding_project_id_space_id_prompt_id_idx" ON "embedding"("project_id", "space_id", "prompt_id");

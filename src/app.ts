@@ -84,7 +84,8 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const cursors = new CursorCodec(keys.cursors);
   // Before the database: a missing model is said at once, not after the first start's seconds.
   const chosen = await chooseEmbedder(config.embedding);
-  const db = await openDatabase({ config: config.db, clock, ids, log, ...databaseOptions(options) });
+  const onBackup = observers.onBackup;
+  const db = await openDatabase({ config: config.db, clock, ids, log, onBackup, ...databaseOptions(options) });
   lifecycle.onClose('database', deadlinesMs.database, () => db.close());
 
   const embedder =
@@ -108,11 +109,12 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     onThrottled: observers.onThrottled,
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
+  const auth = createAuth({ keys, clock, ids, config: config.auth });
   const accounts = await createAccounts({
     db,
     clock,
     ids,
-    auth: createAuth({ keys, clock, ids, config: config.auth }),
+    auth,
     throttle,
     config: config.auth,
   });
@@ -169,7 +171,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     readiness: () => readiness({ db, embedder, lifecycle }),
     renderMetrics: () => metrics.render(),
   };
-  collectGauges(metrics, { db, embedder, space: space.name });
+  collectGauges(metrics, { db, embedder, space: space.name, passwords: auth.passwords });
   const metricsServer = createMetricsServer(probes, config.metrics);
   lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
   const door = await createHttpServer({
@@ -245,11 +247,16 @@ async function readiness({ db, embedder, lifecycle }: { db: Database; embedder: 
   return { isReady: database === 'ok' && isReady && !lifecycle.isClosing, checks };
 }
 
+/** What gauges are read from. */
+interface Gauged {
+  db: Database;
+  embedder: Embedder;
+  space: string;
+  passwords: { readonly waiting: number };
+}
+
 /** Gauges whose truth lives elsewhere are read when Prometheus asks. */
-function collectGauges(
-  metrics: Metrics,
-  { db, embedder, space }: { db: Database; embedder: Embedder; space: string },
-): void {
+function collectGauges(metrics: Metrics, { db, embedder, space, passwords }: Gauged): void {
   metrics.buildInfo.set({ version, engine: db.engine, space }, 1);
   metrics.collect('databasePool', (gauge) => {
     const { totalCount, idleCount, waitingCount } = db.pool;
@@ -257,6 +264,7 @@ function collectGauges(
     gauge.set({ state: 'idle' }, idleCount);
     gauge.set({ state: 'waiting' }, waitingCount);
   });
+  metrics.collect('passwordQueue', (gauge) => gauge.set(passwords.waiting));
   metrics.collect('embeddingQueue', (gauge) => {
     const { waiting } = embedder.state();
     gauge.set({ lane: 'interactive' }, waiting.interactive);

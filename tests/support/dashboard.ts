@@ -103,15 +103,12 @@ const rows: Record<string, Graph[]> = {
       series: { subscriptions: `sum(${name.subscriptions})`, sockets: `sum(${name.sockets})` },
     },
     {
-      title: 'Events and deliveries a second',
+      title: 'Deliveries a second',
       unit: 'ops',
-      series: {
-        'committed, {{kind}}': rate(name.events, ' by (kind)'),
-        'delivered, {{kind}}': rate(name.deliveries, ' by (kind)'),
-      },
+      series: { '{{kind}}': rate(name.deliveries, ' by (kind)') },
     },
     {
-      title: 'Subscriptions ended as too slow, in an hour',
+      title: 'Subscriptions that fell behind, in an hour',
       unit: 'short',
       series: { ended: `sum(increase(${name.subscriptionsOverflowed}[1h]))` },
     },

@@ -29,6 +29,11 @@ export class Passwords {
     this.#minLength = options.minLength;
   }
 
+  /** How many calls wait for their password to be hashed. */
+  get waiting(): number {
+    return this.#turnstile.waiting;
+  }
+
   /**
    * Refuses a new password that is too short, too long, among the commonest, or the username.
    *

@@ -9,6 +9,11 @@ export class Turnstile {
     this.#queueLimit = queueLimit;
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Resolves when it is the caller's turn, who must then `leave()`; null, at once, when the queue is full. */
   enter(): Promise<void> | null {
     if (this.#free > 0) {

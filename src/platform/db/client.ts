@@ -39,6 +39,8 @@ export interface DatabaseDeps {
   threadUrl?: string;
   /** A `dumpDataDir('gzip')` file that an empty data folder is filled from, in place of initdb and all migrations. */
   seedTarball?: string;
+  /** Told of each backup of the embedded engine, for metrics. */
+  onBackup?: (outcome: 'completed' | 'failed') => void;
 }
 
 /**

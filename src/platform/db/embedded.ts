@@ -34,6 +34,8 @@ interface EmbeddedDeps {
   threadUrl: string;
   /** A `dumpDataDir('gzip')` file that an empty folder is filled from. */
   seedTarball?: string | undefined;
+  /** Told of each backup, for metrics. */
+  onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
 }
 
 /**
@@ -142,8 +144,14 @@ async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
   const backup = new ChangeTimer({
     intervalMs: config.backupIntervalMs,
     readMark,
-    work: async (mark) => log.info({ file: await backups.make(mark) }, 'backup made'),
-    onError: (cause) => log.error({ err: cause }, 'the backup of the embedded database failed'),
+    work: async (mark) => {
+      log.info({ file: await backups.make(mark) }, 'backup made');
+      deps.onBackup?.('completed');
+    },
+    onError: (cause) => {
+      log.error({ err: cause }, 'the backup of the embedded database failed');
+      deps.onBackup?.('failed');
+    },
     lastMark: (await readBackups(folder))[0]?.mark,
   });
   return {

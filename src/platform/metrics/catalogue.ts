@@ -137,16 +137,10 @@ export const catalogue = {
     help: 'Events handed to subscribers; one event counts once per subscriber.',
     labels: { kind: eventKinds },
   },
-  events: {
-    kind: 'counter',
-    name: 'promptwell_events_total',
-    help: 'Events this process has seen committed, by any process.',
-    labels: { kind: eventKinds },
-  },
   subscriptionsOverflowed: {
     kind: 'counter',
     name: 'promptwell_subscriptions_overflowed_total',
-    help: 'Subscriptions ended because their reader was too slow.',
+    help: 'Times that a subscription fell behind and caught up from the database.',
     labels: {},
   },
   throttled: {

@@ -46,7 +46,7 @@ export function createObservers(metrics: Metrics) {
     },
     onSockets: (open: number) => metrics.sockets.set(open),
     onThrottled: (bucket: string) => metrics.throttled.inc({ bucket }),
-    onEvent: (kind: EventKind) => metrics.events.inc({ kind }),
+    onBackup: (outcome: 'completed' | 'failed') => metrics.backups.inc({ outcome }),
   };
 }
 

@@ -47,7 +47,7 @@ export function listResponses({ projectId }: Tenant, promptId: string, before: s
 /**
  * A page of prompts, newest first, as `PromptRow`s.
  *
- * Order: by id descending, which is the order of creation (UUIDv7), on the index (project_id, id DESC); `before` is the
+ * Order: by id descending, which is the order of creation (UUIDv7), on the unique index (project_id, id), read backwards; `before` is the
  * last id of the page before.
  */
 export function listPrompts(

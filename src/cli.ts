@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { existsSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { printBackups, restore } from './cli/backups.js';
 import { type ExportOptions, exportPrompts } from './cli/export.js';
@@ -14,6 +15,8 @@ const interruptedCode = 130;
 
 const usageCode = 2;
 
+// What the environment says already counts more.
+if (existsSync('.env')) process.loadEnvFile('.env');
 process.exitCode = await run(process.argv);
 
 /** Runs a command line; answers 0 when it did what it was asked, 1 when it could not, 2 when it was not understood. */

@@ -64,6 +64,7 @@ async function start(folder: string, signal: AbortSignal): Promise<ServiceProces
         node: process.execPath,
         program: fileURLToPath(new URL('./main.js', import.meta.url)),
         env: environment(folder),
+        folder,
       },
       signal,
     );

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import closeWithGrace from 'close-with-grace';
 import { type App, createApp } from './app.js';
 import { type Config, ConfigError, loadConfig } from './config.js';
@@ -10,6 +11,8 @@ import { createLog } from './platform/log.js';
 /** What the parts of a shutdown may need beyond their own deadlines, before the process ends regardless. */
 const shutdownSlackMs = 1_000;
 
+// What the environment says already counts more.
+if (existsSync('.env')) process.loadEnvFile('.env');
 const config = configuration();
 const log = createLog(config.log);
 const starting = createApp(config, { log });

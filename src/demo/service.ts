@@ -11,6 +11,8 @@ export interface ServiceProcessOptions {
   program: string;
   /** All of its environment. */
   env: Record<string, string>;
+  /** Where it runs: not where a .env of the user's might lie. */
+  folder: string;
 }
 
 /** A service that answers. */
@@ -37,6 +39,7 @@ const stopLimitMs = 11_000;
 export async function startService(options: ServiceProcessOptions, signal: AbortSignal): Promise<ServiceProcess> {
   const child = spawn(options.node, [options.program], {
     env: options.env,
+    cwd: options.folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -53,7 +53,7 @@ const brokenHouse: Record<string, string[]> = {
   'src/features/feed/service.ts': ['../prompts/store.js'],
   'src/router.ts': ['./platform/log.js', './features/accounts/service.js'],
   'src/app.ts': ['./main.js'],
-  'src/main.ts': ['./app.js', './nowhere.js', 'autocannon'],
+  'src/main.ts': ['./app.js', './nowhere.js', 'vitest'],
   'src/client.ts': ['./router.js', 'node:fs'],
   'src/demo.ts': ['./app.js'],
 };

@@ -62,6 +62,7 @@ test('3: across reconnects and among ten writers every event is heard exactly on
   const cutting = (async () => {
     for (const at of [20, 60, 100, 140, 180]) {
       await untilHeard(reader, at);
+      await until('the socket that the last cut is followed by', () => (proxy.connections > cuts ? true : undefined));
       proxy.cut();
       cuts += 1;
     }

@@ -222,7 +222,8 @@ const portFault = (variable: 'PORT' | 'METRICS_PORT') => (cause: NodeJS.ErrnoExc
     code === 'EADDRINUSE'
       ? 'another program has this port; set another, or 0 for any free one'
       : 'cannot be listened on';
-  throw new ConfigError(`${variable}: ${reason} (${message})`, { cause });
+  const names = code === 'EADDRINUSE' ? variable : `${variable.replace('PORT', 'HOST')}, ${variable}`;
+  throw new ConfigError(`${names}: ${reason} (${message})`, { cause });
 };
 
 const databaseOptions = ({ compiledUrl, seedTarball }: AppOptions) => ({

@@ -22,6 +22,8 @@ function isAddressRange(text: string): boolean {
   return rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
 }
 
+const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text;
+
 /**
  * Every variable of the environment that Promptwell reads, with its default. `.env.example` and the README's table are
  * compared with this object by a test.
@@ -33,7 +35,9 @@ export const Environment = z.object({
   METRICS_HOST: z.string().min(1).default('127.0.0.1').describe('Address of the metrics listener; it has no password.'),
   METRICS_TOKEN: optional.describe('If set, /metrics is also on the main port, for this bearer token.'),
   PUBLIC_HOSTS: list.describe('Host names (comma-separated) requests may name; empty: any well-formed one.'),
-  CORS_ORIGINS: list.describe('Origins (comma-separated) of web pages that may call; empty: none but the own.'),
+  CORS_ORIGINS: list
+    .refine((origins) => origins.every(isOrigin), 'must hold origins, such as https://example.com, without a path')
+    .describe('Origins (comma-separated) of web pages that may call; empty: none but the own.'),
   TRUST_PROXY: list
     .refine((ranges) => ranges.every(isAddressRange), 'must hold addresses or CIDR ranges, such as 10.0.0.0/8')
     .describe('Addresses or CIDR ranges of proxies whose X-Forwarded-For counts.'),

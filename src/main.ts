@@ -73,7 +73,7 @@ TOKEN=$(curl -s ${url}/trpc/auth.signup ${json} -d '{"username":"${username}","p
 curl -s ${url}/trpc/prompts.create ${json} ${bearer} -d '{"text":"Plan a weekend in Lisbon"}'
 
 3  Find it by meaning, in other words:
-curl -s -G ${url}/trpc/prompts.similar ${bearer} --data-urlencode 'input={"query":"a short trip to Portugal"}'
+curl -s -G ${url}/trpc/prompts.similar ${bearer} --data-urlencode 'input={"query":"a weekend trip to Portugal"}'
 
 The whole of it in a minute, in another terminal: npm run demo
 

@@ -13,8 +13,8 @@ export const probePaths: ReadonlySet<string> = new Set(['/healthz', '/readyz', '
 
 /** `/healthz`: the process lives. `/readyz`: database, migrations and embedder work; 503 while not, or while draining. */
 export function mountProbes(server: FastifyInstance, deps: ProbeDeps): void {
-  server.get('/healthz', async () => ({ status: 'ok' }));
-  server.get('/readyz', async (_request, reply) => {
+  server.get('/healthz', { exposeHeadRoute: true }, async () => ({ status: 'ok' }));
+  server.get('/readyz', { exposeHeadRoute: true }, async (_request, reply) => {
     const { isReady, checks } = await deps.readiness();
     return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', checks });
   });

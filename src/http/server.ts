@@ -69,6 +69,8 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
 function boundedServer({ config, ids }: HttpDeps): FastifyInstance {
   return Fastify({
     logger: false,
+    // tRPC answers HEAD by itself; a HEAD route made of a GET one cannot send what it answers.
+    exposeHeadRoutes: false,
     http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: limits.timeoutCheckMs },
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,

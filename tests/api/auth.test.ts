@@ -131,7 +131,7 @@ describe('auth over the wire', () => {
     const { tokens } = await signup();
     const fresh = (await server.post<RefreshView>('auth.refresh', { refreshToken: tokens.refreshToken })).data.tokens;
     const replay = await server.post('auth.refresh', { refreshToken: tokens.refreshToken });
-    expect(replay.error.data).toMatchObject({ code: 'UNAUTHORIZED', details: { reason: 'revoked' } });
+    expect(replay.error.data).toMatchObject({ code: 'UNAUTHORIZED', details: { reason: 'used' } });
     const open = server.socket(fresh.accessToken);
     await open.answered;
     expect((await server.post('auth.logout', { refreshToken: fresh.refreshToken })).data).toEqual({ isDone: true });

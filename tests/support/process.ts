@@ -43,9 +43,9 @@ export async function processHome(): Promise<{ env: Record<string, string> } & A
   };
 }
 
-/** Starts the program; it need not get far. */
-export function spawnMain(env: Record<string, string>): TestProcess {
-  const child = spawn(process.execPath, [mainPath], { env: { PATH: process.env['PATH'] ?? '', ...env } });
+/** Starts the program, in this folder or another; it need not get far. */
+export function spawnMain(env: Record<string, string>, cwd?: string): TestProcess {
+  const child = spawn(process.execPath, [mainPath], { env: { PATH: process.env['PATH'] ?? '', ...env }, cwd });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (data) => {
     output.stdout += data;
@@ -60,8 +60,8 @@ export function spawnMain(env: Record<string, string>): TestProcess {
 }
 
 /** Starts the program and waits until it is ready. */
-export async function startProcess(env: Record<string, string>): Promise<TestProcess> {
-  const program = spawnMain(env);
+export async function startProcess(env: Record<string, string>, cwd?: string): Promise<TestProcess> {
+  const program = spawnMain(env, cwd);
   let hasEnded = false;
   void program.ended.then(() => {
     hasEnded = true;

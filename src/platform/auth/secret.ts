@@ -49,10 +49,15 @@ export async function loadAuthKeys(source: SecretSource, ids: Ids): Promise<Auth
 export const keyedHash = (key: Uint8Array, text: string): string =>
   createHmac('sha256', key).update(text).digest('base64url');
 
+async function readSecretFile(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new SecretError(`JWT_SECRET_FILE: ${path} cannot be read`, { cause });
+  });
+}
+
 async function readSecret(source: SecretSource, ids: Ids): Promise<string> {
   if (source.jwtSecret !== undefined) return usable(source.jwtSecret, 'JWT_SECRET');
-  if (source.jwtSecretFile !== undefined)
-    return usable(await readFile(source.jwtSecretFile, 'utf8'), 'JWT_SECRET_FILE');
+  if (source.jwtSecretFile !== undefined) return usable(await readSecretFile(source.jwtSecretFile), 'JWT_SECRET_FILE');
   const folder = join(source.dataDir, 'keys');
   const path = join(folder, 'signing-secret');
   await makeOnce(folder, path, ids);

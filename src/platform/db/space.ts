@@ -1,18 +1,29 @@
 import { Fault } from '../../kernel/fault.js';
 import type { Database } from './database.js';
 
-/** One statement, safe among processes that start at once (Prisma's upsert is two). The update makes RETURNING answer. */
-const spaceSql = `INSERT INTO space (name, dimensions) VALUES ($1, $2)
-  ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name RETURNING id, dimensions`;
+const findSql = 'SELECT id, dimensions FROM space WHERE name = $1';
+/** Safe among processes that start at once; answers nothing when another was first. */
+const addSql = 'INSERT INTO space (name, dimensions) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING';
+
+interface SpaceRow {
+  id: number;
+  dimensions: number;
+}
 
 /**
  * The id of an embedding space, made when it is new.
  *
+ * Cost: a read; a start that changes nothing must write nothing, or it would be due a backup.
  * Faults: `conflict` when a space of this name holds vectors of another dimension.
  */
 export async function ensureSpace(db: Database, space: { name: string; dimensions: number }): Promise<number> {
-  const [row] = await db.read<{ id: number; dimensions: number }>(spaceSql, [space.name, space.dimensions]);
-  if (row === undefined) throw new Error('an upsert gave no row');
+  const find = async (): Promise<SpaceRow | undefined> => (await db.read<SpaceRow>(findSql, [space.name]))[0];
+  let row = await find();
+  if (row === undefined) {
+    await db.read(addSql, [space.name, space.dimensions]);
+    row = await find();
+  }
+  if (row === undefined) throw new Error('a space just added is not there');
   if (row.dimensions === space.dimensions) return row.id;
   throw new Fault(
     'conflict',

@@ -45,7 +45,7 @@ export class SessionService {
   async refresh(refreshToken: string): Promise<TokenPair> {
     const { db, clock, tokens } = this.#deps;
     const { tokenId, userId, sessionId, version } = await tokens.verifyRefresh(refreshToken);
-    const grant = await db.transaction(async (tx) => {
+    const outcome = await db.transaction(async (tx) => {
       const store = new SessionStore(tx);
       const now = new Date(clock.nowMs());
       const session = await store.rotate({ id: tokenId, userId, version }, now);
@@ -53,11 +53,10 @@ export class SessionService {
       const rotatedAt = await store.rotatedAt(tokenId);
       const isTheft = rotatedAt !== null && now.getTime() - rotatedAt.getTime() > replayGraceMs;
       if (isTheft) await store.revoke(sessionId, now);
-      return null;
+      return rotatedAt === null || isTheft ? ended() : usedUp();
     });
-    if (grant === null)
-      throw new Fault('unauthenticated', 'This session has ended: sign in again.', { reason: 'revoked' });
-    return tokens.issue(grant);
+    if (outcome instanceof Fault) throw outcome;
+    return tokens.issue(outcome);
   }
 
   /** Ends the log-in that a refresh token belongs to, used up or not. Faults: `unauthenticated` if it is no valid one. */
@@ -84,3 +83,12 @@ export class SessionService {
     return { userId, sessionId, version, refreshTokenId, sessionEndsAtMs };
   }
 }
+
+const ended = (): Fault =>
+  new Fault('unauthenticated', 'This session has ended: sign in again.', { reason: 'revoked' });
+
+/** The log-in lives on with the token that took this one's place. */
+const usedUp = (): Fault =>
+  new Fault('unauthenticated', 'This refresh token was used a moment ago: go on with its successor.', {
+    reason: 'used',
+  });

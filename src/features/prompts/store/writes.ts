@@ -77,11 +77,17 @@ export class PromptWrites {
     return count === 1;
   }
 
-  /** Stores one response. */
+  /** Stores one response; the database says when, as it does for the prompt (Prisma's own now() is this process's). */
   async insertResponse(response: NewResponse): Promise<void> {
-    await this.#tx.response.create({
-      data: { ...response, projectId: this.#tenant.projectId, error: response.error ?? Prisma.DbNull },
-    });
+    const error = response.error === null ? null : JSON.stringify(response.error);
+    await this.#tx.$executeRaw`
+      INSERT INTO response (id, project_id, prompt_id, text, model, provider, finish_reason, input_tokens, output_tokens,
+        total_tokens, cached_input_tokens, is_estimated, cost_usd, latency_ms, time_to_first_token_ms, error)
+      VALUES (${response.id}::uuid, ${this.#tenant.projectId}::uuid, ${response.promptId}::uuid, ${response.text},
+        ${response.model}, ${response.provider}, ${response.finishReason}, ${response.inputTokens}::int,
+        ${response.outputTokens}::int, ${response.totalTokens}::int, ${response.cachedInputTokens}::int,
+        ${response.isEstimated}, ${response.costUsd}::numeric, ${response.latencyMs}::int,
+        ${response.timeToFirstTokenMs}::int, ${error}::jsonb)`;
   }
 
   /** Ends a pending prompt of this process; false when it is gone, or another has ended it. */

@@ -2,7 +2,7 @@ import type { Tx } from '../../../platform/db/database.js';
 import { Prisma } from '../../../platform/db/generated/client.js';
 import { toVectorLiteral } from '../../../platform/db/vector.js';
 import type { UpdatePromptInput } from '../schema.js';
-import type { PromptRow } from '../view.js';
+import type { PromptRow, ResponseRow } from '../view.js';
 import { getPrompt, type Tenant } from './statements.js';
 
 /** How long a process may be silent before its pending prompts count as interrupted; in database time. */
@@ -28,22 +28,9 @@ export interface NewPrompt {
   leaseOwner: string | null;
 }
 
-/** A response about to be stored. */
-export interface NewResponse {
-  id: string;
+/** A response about to be stored; the database says when. */
+export interface NewResponse extends Omit<ResponseRow, 'createdAt' | 'error'> {
   promptId: string;
-  text: string;
-  model: string;
-  provider: string;
-  finishReason: string | null;
-  inputTokens: number | null;
-  outputTokens: number | null;
-  totalTokens: number | null;
-  cachedInputTokens: number | null;
-  isEstimated: boolean;
-  costUsd: number | null;
-  latencyMs: number;
-  timeToFirstTokenMs: number | null;
   error: { kind: string; message: string; details: object } | null;
 }
 

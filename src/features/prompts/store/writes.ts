@@ -1,5 +1,5 @@
 import type { Tx } from '../../../platform/db/database.js';
-import { Prisma } from '../../../platform/db/generated/client.js';
+import type { Prisma } from '../../../platform/db/generated/client.js';
 import { toVectorLiteral } from '../../../platform/db/vector.js';
 import type { UpdatePromptInput } from '../schema.js';
 import type { PromptRow, ResponseRow } from '../view.js';

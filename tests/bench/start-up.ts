@@ -40,7 +40,7 @@ export async function benchStartUp(): Promise<string[]> {
 async function start(env: NodeJS.ProcessEnv): Promise<{ readyMs: number; rssMb: number }> {
   const startedMs = performance.now();
   const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'ignore'] });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   for await (const line of createInterface({ input: child.stdout })) if (line.includes('"msg":"ready"')) break;
   const readyMs = performance.now() - startedMs;

@@ -55,6 +55,12 @@ test.skipIf(!hasReadme).each(examples)('the README shows %s as the tests execute
   expect(section(read('README.md'), name)).toBe(exampleBlock(name));
 });
 
+test.each(['src/DECISIONS.md', 'docs/security.md', 'README.md'])('every file that %s points at is there', (page) => {
+  const cited = read(page).match(/\b(?:tests|src|docs|grafana)\/[\w./-]+\.(?:ts|md|mjs|sh|json)\b/g) ?? [];
+  expect(cited.length).toBeGreaterThan(2);
+  expect(cited.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
+
 describe('what is measured is what is watched', () => {
   test('the committed dashboard is the one that the catalogue makes (npm run dashboards)', () => {
     expect(read('grafana/dashboards/promptwell.json')).toBe(dashboardText());

@@ -20,6 +20,7 @@ import { ensureSpace } from './platform/db/space.js';
 import { chooseEmbedder } from './platform/embedding/choose.js';
 import type { Embedder } from './platform/embedding/embedder.js';
 import { createEmbedder } from './platform/embedding/pool.js';
+import type { Spaces } from './platform/embedding/spaces.js';
 import { EventBus } from './platform/events/bus.js';
 import { EventLog } from './platform/events/log.js';
 import { startPruning } from './platform/events/pruner.js';
@@ -99,7 +100,8 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
       ...threadOption(options),
     });
   lifecycle.onClose('embedder', deadlinesMs.embedder, () => embedder.close());
-  const space = { ...embedder.space, id: await ensureSpace(db, embedder.space) };
+  const space = { ...embedder.space, id: await ensureSpace(db, embedder.space), embedder };
+  const spaces: Spaces = { active: () => space };
 
   const throttle = new Throttle({
     db,
@@ -134,13 +136,12 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     observer: observers.feed,
   });
 
-  const indexing = new IndexingService({ db, space, embedder, log });
+  const indexing = new IndexingService({ db, spaces, log });
   lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
   const providers = options.providers ?? chooseProviders(config.llm, { clock });
   const promptDeps: PromptDeps = {
     db,
-    space,
-    embedder,
+    spaces,
     providers,
     throttle,
     cursors,

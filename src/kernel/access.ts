@@ -2,7 +2,15 @@
 export type Role = 'owner' | 'admin' | 'member' | 'viewer';
 
 /** What a procedure asks for. */
-export type Scope = 'prompts:read' | 'prompts:write' | 'feed:read' | 'keys:manage';
+export type Scope =
+  | 'prompts:read'
+  | 'prompts:write'
+  | 'feed:read'
+  | 'keys:manage'
+  | 'members:manage'
+  | 'retention:manage'
+  | 'audit:read'
+  | 'project:own';
 
 /** The scopes that an API key can be given. Keys never manage keys. */
 export const keyScopes = ['prompts:read', 'prompts:write', 'feed:read'] as const satisfies readonly Scope[];
@@ -11,8 +19,8 @@ export const keyScopes = ['prompts:read', 'prompts:write', 'feed:read'] as const
 export const roleScopes: Readonly<Record<Role, readonly Scope[]>> = {
   viewer: ['prompts:read', 'feed:read'],
   member: ['prompts:read', 'prompts:write', 'feed:read', 'keys:manage'],
-  admin: ['prompts:read', 'prompts:write', 'feed:read', 'keys:manage'],
-  owner: ['prompts:read', 'prompts:write', 'feed:read', 'keys:manage'],
+  admin: [...keyScopes, 'keys:manage', 'members:manage', 'retention:manage', 'audit:read'],
+  owner: [...keyScopes, 'keys:manage', 'members:manage', 'retention:manage', 'audit:read', 'project:own'],
 };
 
 /** Who calls: a person's session or an API key. */
@@ -31,6 +39,8 @@ export interface Principal {
   roles: ReadonlyMap<string, Role>;
   /** What the key was given; null when the role alone decides. */
   scopes: readonly Scope[] | null;
+  /** Whether the user runs this installation; never true of a key. */
+  isAdministrator: boolean;
 }
 
 /** A principal in one project, with leave for what the procedure does. */

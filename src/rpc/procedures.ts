@@ -43,13 +43,21 @@ export const publicProcedure = measured.meta({ access: 'public' }).use(clean);
 /** A procedure for any valid credential; `ctx.principal` is who bears it. */
 export const userProcedure = measured.meta({ access: 'user' }).use(identified).use(clean);
 
+const inPerson = measured.use(identified).use(async ({ ctx, next }) => {
+  if (ctx.principal.kind !== 'session')
+    throw new Fault('forbidden', 'API keys may not do this: sign in as a person.', { scope: 'session' });
+  return next();
+});
+
 /** A procedure for a person's session: an API key is refused with `forbidden`. */
-export const sessionProcedure = measured
-  .meta({ access: 'session' })
-  .use(identified)
+export const sessionProcedure = inPerson.meta({ access: 'session' }).use(clean);
+
+/** A procedure on the whole installation, for a session of one of its administrators; others meet `forbidden`. */
+export const administratorProcedure = inPerson
+  .meta({ access: 'administrator' })
   .use(async ({ ctx, next }) => {
-    if (ctx.principal.kind !== 'session')
-      throw new Fault('forbidden', 'API keys may not do this: sign in as a person.', { scope: 'session' });
+    if (!ctx.principal.isAdministrator)
+      throw new Fault('forbidden', 'This needs an administrator of the installation.', { scope: 'administrator' });
     return next();
   })
   .use(clean);

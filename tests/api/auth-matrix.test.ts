@@ -56,10 +56,13 @@ const members = new Map<Role, TestPerson>();
 const keys = new Map<Scope, string>();
 let shared: string;
 let expired: string;
+let administrator: TestPerson;
 
 beforeAll(async () => {
   service = await startService({ clock });
-  expired = (await service.signUp()).token;
+  // The first account of an installation is its administrator.
+  const first = await service.signUp();
+  expired = first.token;
   clock.turnMs(61 * 60_000);
   owner = await service.signUp();
   stranger = await service.signUp();
@@ -76,6 +79,9 @@ beforeAll(async () => {
       scope,
       (await owner.client.apiKeys.create.mutate({ projectId: shared, name: scope, scopes: [scope] })).key,
     );
+  const { user } = first.session;
+  const { tokens } = await service.client().auth.login.mutate({ username: user.username, password: first.password });
+  administrator = { ...first, token: tokens.accessToken };
   // The membership was not there at the sign-up, whose check is still remembered.
   clock.turnMs(5_000);
 });
@@ -86,6 +92,7 @@ afterAll(async () => {
 });
 
 const isScope = (access: Access): access is Scope => access.includes(':');
+const isForPeople = (access: Access): boolean => access === 'session' || access === 'administrator';
 const nobody = (access: Access): Verdict => (access === 'public' ? 'leave' : 'UNAUTHORIZED');
 
 const callers: Caller[] = [
@@ -98,18 +105,24 @@ const callers: Caller[] = [
     token: () => members.get(role)?.token,
     projectId: () => shared,
     verdict: (access: Access): Verdict =>
-      isScope(access) && !roleScopes[role].includes(access) ? 'FORBIDDEN' : 'leave',
+      access === 'administrator' || (isScope(access) && !roleScopes[role].includes(access)) ? 'FORBIDDEN' : 'leave',
   })),
   ...keyScopes.map((scope) => ({
     name: `an API key for ${scope}`,
     token: () => keys.get(scope),
     projectId: () => shared,
     verdict: (access: Access): Verdict =>
-      access === 'session' || (isScope(access) && access !== scope) ? 'FORBIDDEN' : 'leave',
+      isForPeople(access) || (isScope(access) && access !== scope) ? 'FORBIDDEN' : 'leave',
   })),
   {
     name: 'a stranger',
     token: () => stranger.token,
+    projectId: () => shared,
+    verdict: (access) => (isScope(access) ? 'NOT_FOUND' : access === 'administrator' ? 'FORBIDDEN' : 'leave'),
+  },
+  {
+    name: 'an administrator of the installation, in a project of others',
+    token: () => administrator.token,
     projectId: () => shared,
     verdict: (access) => (isScope(access) ? 'NOT_FOUND' : 'leave'),
   },
@@ -117,7 +130,7 @@ const callers: Caller[] = [
     name: "an API key, in its maker's other project",
     token: () => keys.get('prompts:read'),
     projectId: () => owner.session.project.id,
-    verdict: (access) => (isScope(access) ? 'NOT_FOUND' : access === 'session' ? 'FORBIDDEN' : 'leave'),
+    verdict: (access) => (isScope(access) ? 'NOT_FOUND' : isForPeople(access) ? 'FORBIDDEN' : 'leave'),
   },
 ];
 

@@ -42,6 +42,7 @@ describe('credentials', () => {
       apiKeyId: made.id,
       expiresAtMs: null,
       defaultProjectId: person.project.id,
+      isAdministrator: false,
       roles: new Map([[person.project.id, 'owner']]),
       scopes: ['prompts:read'],
     });

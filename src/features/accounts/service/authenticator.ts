@@ -130,6 +130,7 @@ class SessionAuthenticator implements OpenAuthenticator {
       defaultProjectId: first.projectId,
       roles: new Map(memberships.map(({ projectId, role }) => [projectId, role])),
       scopes: null,
+      isAdministrator: first.isAdministrator,
     };
   }
 
@@ -146,6 +147,7 @@ class SessionAuthenticator implements OpenAuthenticator {
       defaultProjectId: row.projectId,
       roles: new Map([[row.projectId, row.role]]),
       scopes: knownScopes(row.scopes),
+      isAdministrator: false,
     };
   }
 

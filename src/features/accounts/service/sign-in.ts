@@ -116,12 +116,15 @@ export class SignInService {
     };
   }
 
-  async #insertUser(store: AccountStore, user: NewUser): Promise<void> {
-    if (!this.#deps.config.isSignupOpen) {
+  /** The first account runs the installation; of two that sign up at once, one is first. */
+  async #insertUser(store: AccountStore, user: Omit<NewUser, 'isAdministrator'>): Promise<void> {
+    let isFirst = !(await store.hasUsers());
+    if (isFirst) {
       await store.lockSignups();
-      if (await store.hasUsers()) throw signupClosed();
+      isFirst = !(await store.hasUsers());
     }
-    if (await store.insertUser(user)) return;
+    if (!isFirst && !this.#deps.config.isSignupOpen) throw signupClosed();
+    if (await store.insertUser({ ...user, isAdministrator: isFirst })) return;
     const message = 'is taken';
     throw new Fault('conflict', `username: ${message}`, { issues: [{ path: 'username', message }] });
   }

@@ -8,6 +8,7 @@ export interface NewUser {
   usernameKey: string;
   email: string | null;
   passwordHash: string;
+  isAdministrator: boolean;
   createdAt: Date;
 }
 

@@ -6,6 +6,7 @@ export interface SessionMembershipRow {
   projectId: string;
   role: Role;
   isPersonal: boolean;
+  isAdministrator: boolean;
 }
 
 /** A live API key with its bearer's role. */
@@ -30,7 +31,8 @@ export class CredentialStore {
   /** The projects of a session's user, the personal one first; none when the session is over. */
   memberships(session: { id: string; userId: string; version: number }, now: Date): Promise<SessionMembershipRow[]> {
     return this.#db.read<SessionMembershipRow>(
-      `SELECT m.project_id AS "projectId", m.role, p.is_personal AS "isPersonal"
+      `SELECT m.project_id AS "projectId", m.role, p.is_personal AS "isPersonal",
+         u.is_administrator AS "isAdministrator"
        FROM session s
          JOIN app_user u ON u.id = s.user_id
          JOIN membership m ON m.user_id = u.id

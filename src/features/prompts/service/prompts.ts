@@ -17,7 +17,7 @@ import { PromptReads } from '../store/reads.js';
 import { PromptWrites } from '../store/writes.js';
 import { promptView, responseView, tombstoneView } from '../view.js';
 import { PromptCreation, storedFault } from './creation.js';
-import { type PromptDeps, tenantOf } from './deps.js';
+import { embedText, type PromptDeps, tenantOf } from './deps.js';
 import type { GenerationEnd, Generations } from './generation.js';
 import { findSimilar } from './similarity.js';
 import { PromptStreaming, type StreamCaller, type StreamItem } from './streaming.js';
@@ -102,9 +102,10 @@ export class PromptService {
    */
   async update(access: ProjectAccess, { projectId: _projectId, ...change }: UpdatePromptInput): Promise<PromptView> {
     const { text, id } = change;
-    const embedded = text === undefined ? null : await this.#embed(access, text);
+    const space = this.#deps.spaces.active();
+    const embedded = text === undefined ? null : await embedText(space, access, text);
     return this.#deps.db.transaction(async (tx) => {
-      const writes = new PromptWrites(tx, tenantOf(this.#deps, access.projectId));
+      const writes = new PromptWrites(tx, tenantOf(space, access.projectId));
       const hash = text === undefined ? {} : { textHash: textHash(text) };
       if (!(await writes.update({ ...change, ...hash }))) throw notFound('prompt');
       if (embedded !== null && text !== undefined)
@@ -126,7 +127,7 @@ export class PromptService {
   /** Deletes a prompt with its responses and vectors, here and in what the feed can replay. Faults: `notFound`. */
   async delete(access: ProjectAccess, id: string): Promise<{ id: string }> {
     await this.#deps.db.transaction(async (tx) => {
-      const writes = new PromptWrites(tx, tenantOf(this.#deps, access.projectId));
+      const writes = new PromptWrites(tx, tenantOf(this.#deps.spaces.active(), access.projectId));
       const row = await writes.get(id);
       if (row === null || !(await writes.delete(id))) throw notFound('prompt');
       const view = tombstoneView(promptView(row));
@@ -138,13 +139,8 @@ export class PromptService {
     return { id };
   }
 
-  async #embed(access: ProjectAccess, text: string) {
-    const [embedded] = await this.#deps.embedder.embed([text], { lane: 'interactive', scope: access.projectId });
-    return embedded ?? null;
-  }
-
   #reads(access: ProjectAccess): PromptReads {
-    return new PromptReads(this.#deps.db, tenantOf(this.#deps, access.projectId));
+    return new PromptReads(this.#deps.db, tenantOf(this.#deps.spaces.active(), access.projectId));
   }
 }
 

@@ -12,6 +12,7 @@ import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
 import { lockFolder, type Unlock } from './lock.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import type { PgliteThread } from './pglite.js';
+import { type OnStatement, timeStatements } from './statement-times.js';
 
 /** How long a caller waits for the one session before `overloaded`: as long as Prisma's transactions do, and a backup. */
 const sessionTimeoutMs = 10_000;
@@ -36,6 +37,7 @@ interface EmbeddedDeps {
   seedTarball?: string | undefined;
   /** Told of each backup, for metrics. */
   onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
+  onStatement?: OnStatement | undefined;
 }
 
 /**
@@ -99,6 +101,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     connectionTimeoutMillis: sessionTimeoutMs,
     query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
   });
+  if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
   const upkeep = await startUpkeep(deps, pool);
   let isClosing = false;
   void thread.ended.then((cause) => {

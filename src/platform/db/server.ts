@@ -1,9 +1,11 @@
 import pg from 'pg';
 import type { Config } from '../../config.js';
+import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import { ServerBell } from './server-bell.js';
+import { type OnStatement, timeStatements } from './statement-times.js';
 import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** The oldest PostgreSQL that the migrations are written for. */
@@ -23,6 +25,8 @@ interface ServerDeps {
   ids: Ids;
   log: DatabaseLog;
   migrations: readonly Migration[];
+  clock: Clock;
+  onStatement?: OnStatement | undefined;
 }
 
 /**
@@ -30,7 +34,7 @@ interface ServerDeps {
  *
  * Faults: `DatabaseStartError` that says what is missing or too old.
  */
-export async function openServer({ config, ids, log, migrations }: ServerDeps): Promise<Engine> {
+export async function openServer({ config, ids, log, migrations, ...deps }: ServerDeps): Promise<Engine> {
   const direct = new pg.Client({ connectionString: config.directUrl, connectionTimeoutMillis: 10_000 });
   // A lost connection also rejects the query that is on; without a listener it would end the process.
   direct.on('error', () => undefined);
@@ -54,6 +58,7 @@ export async function openServer({ config, ids, log, migrations }: ServerDeps): 
     await direct.end();
   }
   const pool = openPool(config);
+  if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
   const bell = new ServerBell({ connectionString: config.directUrl ?? '', log });
   return {
     kind: 'server',

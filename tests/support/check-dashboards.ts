@@ -47,7 +47,7 @@ async function watch(found: NonNullable<typeof programs>): Promise<void> {
   await using topology = await startTopology(found);
   topology.upstream.always(moodyModel);
   await interruptOne(topology);
-  const load = await startLoad(topology, topology.upstream);
+  const load = await startLoad(topology, 'rough');
   const findings = await check(topology);
   const rounds = load.rounds();
   await load.stop();

@@ -19,7 +19,7 @@ import { startTopology, type Topology } from './watching/topology.js';
 const folder = join(root, 'grafana/preview');
 const browser = '/usr/bin/chromium';
 const seconds = Number(process.argv[2] ?? 150);
-const points = 90;
+const points = 75;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const programs = await watchers();
@@ -30,7 +30,7 @@ else {
   mkdirSync(folder, { recursive: true });
   await using topology = await startTopology(programs);
   const start = Date.now() / 1_000;
-  const load = await startLoad(topology, topology.upstream);
+  const load = await startLoad(topology, 'gentle');
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, seconds * 1_000 - (Date.now() - start * 1_000))));
   for (const board of boards) await draw(topology, board, { start, end: Date.now() / 1_000 });
   say(`${load.rounds()} rounds of load`);

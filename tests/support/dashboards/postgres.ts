@@ -85,6 +85,7 @@ const connections: Panel[] = [
     title: 'Connections, by state',
     about: 'Of the chosen databases. idle in transaction for long: a client that forgot to commit.',
     unit: 'short',
+    width: 6,
     shape: 'stack',
     series: { '{{state}}': total(chosen('connections'), 'state') },
   },
@@ -92,6 +93,7 @@ const connections: Panel[] = [
     title: 'Connections taken',
     about: 'By everybody on this server, of max_connections. At 1 new clients are refused.',
     unit: 'percentunit',
+    width: 6,
     max: 1,
     marks: { look: 0.6, act: 0.8 },
     series: { share: usedConnections },
@@ -100,8 +102,17 @@ const connections: Panel[] = [
     title: 'Longest transaction, by state',
     about: 'Age of the oldest transaction in each state.',
     unit: 's',
+    width: 6,
     marks: { look: 60, act: 300 },
     series: { '{{state}}': `max by (state) (${chosen('longestTransaction')})` },
+  },
+  {
+    title: 'Clients, by database',
+    about: 'Who shares this server. A Promptwell process takes up to DATABASE_POOL_SIZE and one for events.',
+    unit: 'short',
+    width: 6,
+    shape: 'stack',
+    series: { '{{datname}}': total(chosen('backends'), 'datname') },
   },
 ];
 
@@ -201,9 +212,9 @@ const storage: Panel[] = [
   },
   {
     title: 'Write-ahead log',
-    about: 'Its segments on disk.',
+    about: 'Its segments on disk. Growing without end: a replication slot that nobody reads, or archiving that fails.',
     unit: 'bytes',
-    series: { size: `max(${named.walSize})`, 'in segments of 16 MiB': `max(${named.walSegments}) * 16777216` },
+    series: { size: `max(${named.walSize})` },
   },
   {
     title: 'Locks, by mode',
@@ -218,7 +229,6 @@ const storage: Panel[] = [
     series: {
       'deadlocks in an hour': increase(chosen('deadlocks'), '1h'),
       'failed scrapes': `max(${named.scrapeError})`,
-      'clients, {{datname}}': total(chosen('backends'), 'datname'),
     },
   },
 ];

@@ -24,7 +24,7 @@ export interface Findings {
 }
 
 /** Each expression is tried again until then: a window must fill, and a rare event come round. */
-const patienceMs = 120_000;
+const patienceMs = 240_000;
 
 /**
  * Counters that this topology cannot make move, with the reason. Their panels and alerts must still have data (0).
@@ -41,12 +41,12 @@ function problemOf(lines: { points: [number, number][] }[]): string | null {
   return bad.length === 0 ? null : `${bad.length} of ${lines.length} series are ${bad[0]?.[1]}`;
 }
 
-/** How Grafana would see this Prometheus. */
-export const viewOf = async ({ prometheus }: Topology): Promise<GrafanaView> => ({
-  scrapeSeconds,
-  stepSeconds: scrapeSeconds,
-  databases: await databasesOf(prometheus),
-});
+/** How Grafana sees this Prometheus with the service's database chosen, which must be one of those that it offers. */
+export async function viewOf({ prometheus, databaseName }: Topology): Promise<GrafanaView> {
+  const offered = await databasesOf(prometheus);
+  if (!offered.includes(databaseName)) throw new Error(`Grafana offers ${offered.join(', ')} but not ${databaseName}`);
+  return { scrapeSeconds, stepSeconds: scrapeSeconds, databases: [databaseName] };
+}
 
 function panelQuestions(view: GrafanaView): Question[] {
   return boards.flatMap((board) =>

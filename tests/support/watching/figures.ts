@@ -56,7 +56,8 @@ export function written(value: number, unit: string): string {
 
 /** Round values from 0 to at least `max`, about four of them; powers of two for bytes. */
 export function ticks(max: number, unit: string): number[] {
-  const rough = (max <= 0 ? 1 : max) / 4;
+  if (max <= 0) return [0, 1];
+  const rough = max / 4;
   const isBinary = unit === 'bytes' || unit === 'Bps';
   const base = isBinary && rough >= 1 ? 1024 ** Math.floor(Math.log(rough) / Math.log(1024)) : 1;
   const power = 10 ** Math.floor(Math.log10(rough / base));

@@ -92,41 +92,57 @@ function leave({ client }: Person, round: number): Promise<void> {
   });
 }
 
+/** Everything once each round, or as on a good day: the rough things rarely, and some rest. */
+export type Manner = 'rough' | 'gentle';
+
+/** Who calls. */
+type Cast = Record<'ada' | 'bob' | 'spammer' | 'spender' | 'eve', Person>;
+
+async function castOf({ onServer, embedded }: Services): Promise<Cast> {
+  return {
+    ada: await person(onServer.url, 'ada-on-server'),
+    bob: await person(onServer.url, 'bob-on-server'),
+    spammer: await person(onServer.url, 'spammer-on-server'),
+    spender: await person(onServer.url, 'spender-on-server'),
+    eve: await person(embedded.url, 'eve-embedded'),
+  };
+}
+
+/** What rough users do at the same time as everybody else. */
+async function burst({ bob, spammer, spender }: Cast, round: number): Promise<void> {
+  const dear = { text: 'dear', model: 'gpt-4', parameters: { maxOutputTokens: 100_000 } };
+  await Promise.all([
+    // More searches than the embedder lets wait: new prompts find it full, and the indexer embeds them later.
+    all(90, (index) => spammer.client.prompts.similar.query({ query: longText(round, index), limit: 1 })),
+    all(25, (index) => bob.client.prompts.create.mutate({ text: longText(round, 100 + index) })),
+    all(1, () => spender.client.prompts.create.mutate(dear)),
+  ]);
+}
+
+interface Services {
+  onServer: TestProcess;
+  embedded: TestProcess;
+  upstream: FakeUpstream;
+}
+
 /** Uses both services as their users would, and misuses them as some do, round after round. */
-export async function startLoad(
-  services: { onServer: TestProcess; embedded: TestProcess },
-  upstream: FakeUpstream,
-): Promise<Load> {
-  const { onServer, embedded } = services;
-  upstream.always(moodyModel);
-  const [ada, bob, spammer, spender] = [
-    await person(onServer.url, 'ada-on-server'),
-    await person(onServer.url, 'bob-on-server'),
-    await person(onServer.url, 'spammer-on-server'),
-    await person(onServer.url, 'spender-on-server'),
-  ];
-  const eve = await person(embedded.url, 'eve-embedded');
+export async function startLoad(services: Services, manner: Manner): Promise<Load> {
+  services.upstream.always(moodyModel);
+  const cast = await castOf(services);
+  const { ada, bob, eve } = cast;
   const followed = await Promise.all([ada, ada, ada, bob, eve].map(({ client }) => follow(client)));
   let rounds = 0;
   const stopping = new AbortController();
   let trouble: unknown;
   const round = async (): Promise<void> => {
-    const wave = 1 + Math.round(2 + 2 * Math.sin(rounds / 4));
+    const wave = 2 + Math.round(2 + 2 * Math.sin(rounds / 4));
+    const isRough = manner === 'rough' || rounds % 8 === 7;
     await Promise.all([
       all(wave, (index) => use(ada, rounds * 7 + index)),
-      use(eve, rounds),
-      misuse(onServer.url, bob, rounds),
-      // More searches than the embedder lets wait: new prompts find it full, and the indexer embeds them later.
-      all(90, (index) => spammer.client.prompts.similar.query({ query: longText(rounds, index), limit: 1 })),
-      all(25, (index) => bob.client.prompts.create.mutate({ text: longText(rounds, 100 + index) })),
-      all(1, () =>
-        spender.client.prompts.create.mutate({
-          text: 'dear',
-          model: 'gpt-4',
-          parameters: { maxOutputTokens: 100_000 },
-        }),
-      ),
+      all(1, () => use(eve, rounds)),
+      misuse(services.onServer.url, bob, rounds),
       leave(bob, rounds),
+      ...(isRough ? [burst(cast, rounds)] : [new Promise((resolve) => setTimeout(resolve, 400))]),
     ]);
     rounds += 1;
   };

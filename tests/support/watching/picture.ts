@@ -180,8 +180,8 @@ function drawLegend(panel: Panel, series: Drawn[], box: Box): string {
   const parts: string[] = [];
   let [x, y] = [box.x, box.y + 10];
   for (const [index, one] of series.entries()) {
-    const words = `${one.legend}  ${Number.isNaN(last(one.points)) ? '-' : written(last(one.points), panel.unit)}`;
-    const needed = 26 + widthOfText(words);
+    const figure = Number.isNaN(last(one.points)) ? '-' : written(last(one.points), panel.unit);
+    const needed = 34 + widthOfText(one.legend) + widthOfText(figure);
     if (x + needed > box.x + box.width && x > box.x) [x, y] = [box.x, y + 15];
     if (y > box.y + box.height) {
       parts.push(
@@ -195,7 +195,8 @@ function drawLegend(panel: Panel, series: Drawn[], box: Box): string {
     }
     parts.push(
       `<path d="M${x} ${y - 4}h12" stroke="${one.color}" stroke-width="3"/>`,
-      text({ x: x + 17, y }, words, { size: 10.5, fill: color.faint }),
+      text({ x: x + 17, y }, one.legend, { size: 10.5 }),
+      text({ x: x + needed - 9, y }, figure, { size: 10.5, fill: color.faint, anchor: 'end' }),
     );
     x += needed;
   }

@@ -27,6 +27,8 @@ export interface Topology extends AsyncDisposable {
   onServer: TestProcess;
   embedded: TestProcess;
   prometheus: PrometheusClient;
+  /** The database of the service, one of several on its server. */
+  databaseName: string;
   /** What the exporter shows at this moment. */
   scrapeExporter(): Promise<string>;
   /** Starts one more service on the same server database, which Prometheus does not know. */
@@ -116,6 +118,7 @@ async function start(closers: Closers, programs: Programs): Promise<Topology> {
     upstream,
     onServer,
     embedded,
+    databaseName: new URL(database.url).pathname.slice(1),
     prometheus: await startPrometheus(closers, programs.prometheus, folder.path),
     scrapeExporter: async () => (await fetch(`${exporterUrl}/metrics`)).text(),
     another: () => another(serverEnv),

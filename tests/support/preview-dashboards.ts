@@ -19,7 +19,7 @@ import { startTopology, type Topology } from './watching/topology.js';
 const folder = join(root, 'grafana/preview');
 const browser = '/usr/bin/chromium';
 const seconds = Number(process.argv[2] ?? 150);
-const points = 75;
+const points = 60;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const programs = await watchers();

@@ -9,6 +9,10 @@ const named = Object.fromEntries(Object.entries(exporter).map(([key, { name }]) 
 };
 const chosen = (key: keyof typeof exporter): string => `${named[key]}${inDatabase}`;
 
+/** Without the two states that no client of a service is ever in. */
+const inUse = (key: keyof typeof exporter): string =>
+  `${named[key]}{datname=~"$database",state!~"disabled|fastpath function call"}`;
+
 /** How much of the connections that the server allows is taken; background workers are not in the count. */
 const usedConnections = `sum(${named.connections}) / max(${named.maxConnections})`;
 const cacheHits = shareOf(rate(chosen('blocksHit')), `${rate(chosen('blocksHit'))} + ${rate(chosen('blocksRead'))}`);
@@ -87,7 +91,7 @@ const connections: Panel[] = [
     unit: 'short',
     width: 6,
     shape: 'stack',
-    series: { '{{state}}': total(chosen('connections'), 'state') },
+    series: { '{{state}}': total(inUse('connections'), 'state') },
   },
   {
     title: 'Connections taken',
@@ -104,7 +108,7 @@ const connections: Panel[] = [
     unit: 's',
     width: 6,
     marks: { look: 60, act: 300 },
-    series: { '{{state}}': `max by (state) (${chosen('longestTransaction')})` },
+    series: { '{{state}}': `max by (state) (${inUse('longestTransaction')})` },
   },
   {
     title: 'Clients, by database',

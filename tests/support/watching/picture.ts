@@ -1,4 +1,4 @@
-import { type Board, heightOf, type Panel, thresholds, widthOf } from '../dashboards/model.js';
+import { type Board, heightOf, meanings, type Panel, thresholds, widthOf } from '../dashboards/model.js';
 import { ticks, written } from './figures.js';
 import type { Line } from './prometheus.js';
 
@@ -62,7 +62,10 @@ function drawnOf(answers: { legend: string; lines: Line[] }[]): Drawn[] {
   const series = answers.flatMap(({ legend, lines }) =>
     lines.map(({ labels, points }) => ({ legend: filled(legend, labels), points })),
   );
-  return series.map((one, index) => ({ ...one, color: palette[index % palette.length] ?? color.text }));
+  return series.map((one, index) => {
+    const meant = named[meanings[one.legend] ?? ''];
+    return { ...one, color: meant ?? palette[index % palette.length] ?? color.text };
+  });
 }
 
 const last = (points: [number, number][]): number =>
@@ -85,7 +88,7 @@ interface Plane {
 const across = ({ box, start, end }: Plane, seconds: number): number =>
   Math.round(box.x + ((seconds - start) / (end - start)) * box.width);
 const up = ({ box, max }: Plane, value: number): number =>
-  Math.round((box.y + box.height - Math.min(1, Math.max(0, value / max)) * box.height) * 10) / 10;
+  Math.round(box.y + box.height - Math.min(1, Math.max(0, value / max)) * box.height);
 
 /** A path through the points, interrupted where there is no value. */
 function pathOf(plane: Plane, points: [number, number][]): string {
@@ -173,54 +176,62 @@ function axes(panel: Panel, plane: Plane, marks: number[]): string {
 }
 
 /** About how wide small text is; there is nothing to measure with. */
-const widthOfText = (words: string): number => words.length * 6;
+const widthOfText = (words: string): number => words.length * 6.4;
 
-/** Names and last values, flowing over as many lines as fit; the rest is counted. */
-function drawLegend(panel: Panel, series: Drawn[], box: Box): string {
-  const parts: string[] = [];
-  let [x, y] = [box.x, box.y + 10];
-  for (const [index, one] of series.entries()) {
-    const figure = Number.isNaN(last(one.points)) ? '-' : written(last(one.points), panel.unit);
-    const needed = 34 + widthOfText(one.legend) + widthOfText(figure);
-    if (x + needed > box.x + box.width && x > box.x) [x, y] = [box.x, y + 15];
-    if (y > box.y + box.height) {
-      parts.push(
-        text({ x: box.x + box.width, y: box.y + box.height }, `and ${series.length - index} more`, {
-          size: 10,
-          fill: color.faint,
-          anchor: 'end',
-        }),
-      );
-      break;
-    }
-    parts.push(
-      `<path d="M${x} ${y - 4}h12" stroke="${one.color}" stroke-width="3"/>`,
-      text({ x: x + 17, y }, one.legend, { size: 10.5 }),
-      text({ x: x + needed - 9, y }, figure, { size: 10.5, fill: color.faint, anchor: 'end' }),
-    );
+const legendLines = 5;
+const lineHeight = 15;
+
+/** A name with its last value, and where it stands: as many side by side as fit. */
+interface Entry {
+  one: Drawn;
+  figure: string;
+  x: number;
+  line: number;
+}
+
+function legendOf(panel: Panel, series: Drawn[], width: number): Entry[] {
+  let [x, line] = [0, 0];
+  return series.map((one) => {
+    const value = last(one.points);
+    const figure = Number.isNaN(value) ? '-' : written(value, panel.unit);
+    const needed = 36 + widthOfText(one.legend) + widthOfText(figure);
+    if (x + needed > width && x > 0) [x, line] = [0, line + 1];
+    const entry = { one, figure, x, line };
     x += needed;
-  }
+    return entry;
+  });
+}
+
+function drawLegend(entries: Entry[], box: Box): string {
+  const shown = entries.filter(({ line }) => line < legendLines);
+  const parts = shown.map(({ one, figure, x, line }) => {
+    const [left, y] = [Math.round(box.x + x), box.y + line * lineHeight + 10];
+    return `<path d="M${left} ${y - 4}h12" stroke="${one.color}" stroke-width="3"/><text x="${left + 17}" y="${y}" font-size="10.5" fill="${color.text}">${escaped(one.legend)}<tspan dx="7" fill="${color.faint}">${escaped(figure)}</tspan></text>`;
+  });
+  const rest = entries.length - shown.length;
+  const end = { x: box.x + box.width, y: box.y + (legendLines - 1) * lineHeight + 10 };
+  if (rest > 0) parts.push(text(end, `and ${rest} more`, { size: 10, fill: color.faint, anchor: 'end' }));
   return parts.join('');
 }
 
 function graph(panel: Panel, series: Drawn[], frame: { box: Box; start: number; end: number }): string {
   const { box, start, end } = frame;
-  const lines = Math.min(
-    4,
-    Math.max(
-      1,
-      Math.ceil(series.reduce((sum, { legend: words }) => sum + 80 + widthOfText(words), 0) / (box.width - 24)),
-    ),
-  );
+  const entries = legendOf(panel, series, box.width - 24);
+  const lines = Math.min(legendLines, (entries.at(-1)?.line ?? 0) + 1);
   const marks = ticks(panel.max ?? highest(panel, series), panel.unit);
   const plane: Plane = {
-    box: { x: box.x + 76, y: box.y + 36, width: box.width - 92, height: box.height - 70 - lines * 15 },
+    box: { x: box.x + 76, y: box.y + 36, width: box.width - 92, height: box.height - 70 - lines * lineHeight },
     start,
     end,
     max: marks.at(-1) ?? 1,
   };
-  const below = { x: box.x + 12, y: box.y + box.height - lines * 15 - 6, width: box.width - 24, height: lines * 15 };
-  return axes(panel, plane, marks) + curves(panel, series, plane) + drawLegend(panel, series, below);
+  const below = {
+    x: box.x + 12,
+    y: box.y + box.height - lines * lineHeight - 6,
+    width: box.width - 24,
+    height: lines * lineHeight,
+  };
+  return axes(panel, plane, marks) + curves(panel, series, plane) + drawLegend(entries, below);
 }
 
 function stat(panel: Panel, series: Drawn[], frame: { box: Box; start: number; end: number }): string {

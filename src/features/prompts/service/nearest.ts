@@ -1,6 +1,6 @@
 import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import { PromptReads, type SimilarRow } from '../store/reads.js';
-import type { Search } from '../store/statements.js';
+import type { Search } from '../store/search.js';
 import { type PromptDeps, tenantOf } from './deps.js';
 
 /** The nearest vectors to one, with how they were found. */

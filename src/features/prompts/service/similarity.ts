@@ -3,7 +3,7 @@ import { notFound } from '../../../kernel/fault.js';
 import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import type { SimilarPrompts, SimilarPromptsInput } from '../schema.js';
 import { PromptReads } from '../store/reads.js';
-import type { Search } from '../store/statements.js';
+import type { Search } from '../store/search.js';
 import { promptView } from '../view.js';
 import { embedText, type PromptDeps, tenantOf } from './deps.js';
 import { findNearest } from './nearest.js';

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { printBackups, restore } from './cli/backups.js';
+import { backUp, check, printBackups, restore } from './cli/backups.js';
 import { type ExportOptions, exportPrompts } from './cli/export.js';
 import { migrate } from './cli/migrate.js';
 import { fetchModelFiles } from './cli/model.js';
@@ -65,17 +65,10 @@ function program(terminal: Terminal, watchInterrupts: () => void): Command {
 
   root
     .command('migrate')
-    .description('Bring the database up to date, and stop.')
-    .action(() => migrate(terminal));
-  root
-    .command('backups')
-    .description('List the backups of the embedded database.')
-    .action(() => printBackups(terminal));
-  root
-    .command('restore')
-    .description('Make a backup the embedded database; what was there is set aside.')
-    .argument('[file]', 'its name or path; the newest that opens when left out')
-    .action((file: string | undefined) => restore(terminal, file));
+    .description('Bring the database up to date, after a backup of it, and stop.')
+    .option('--without-backup', 'for who has one of their own')
+    .action(({ withoutBackup }: { withoutBackup?: boolean }) => migrate(terminal, withoutBackup === true));
+  addBackupCommands(root, terminal);
   root
     .command('export')
     .description('Write a project as JSON lines: its prompts, newest first, with all their responses.')
@@ -92,6 +85,32 @@ function program(terminal: Terminal, watchInterrupts: () => void): Command {
     if (action !== serve) watchInterrupts();
   });
   return root;
+}
+
+function addBackupCommands(root: Command, terminal: Terminal): void {
+  root
+    .command('backup')
+    .description('Make a backup now, restore it into a scratch database, and compare the two.')
+    .option('--folder <path>', 'another folder than DATA_DIR/backups, made if need be; nothing is removed there')
+    .action(({ folder }: { folder?: string }) => backUp(terminal, folder));
+  const backups = root
+    .command('backups')
+    .description('List the backups, newest first.')
+    .option('--json', 'for programs')
+    .action(({ json }: { json?: boolean }) => printBackups(terminal, json === true));
+  backups
+    .command('check')
+    .description('Restore one into a scratch database and compare it with what it was made of.')
+    .argument('<file>', 'its name or path')
+    .action((file: string) => check(terminal, file));
+  root
+    .command('restore')
+    .description('Make a backup the database; what was there is kept.')
+    .argument('[file]', 'its name or path; the newest that opens when left out')
+    .option('--replace', 'on a server: although the database holds tables')
+    .action((file: string | undefined, { replace }: { replace?: boolean }) =>
+      restore(terminal, { file, isReplacing: replace === true }),
+    );
 }
 
 function addUserCommands(root: Command, terminal: Terminal): void {

@@ -10,13 +10,17 @@ import { CommandError, type Terminal } from './terminal.js';
 /** Sets somebody's password, asked for on a terminal, else read from the input's first line; every log-in ends. */
 export async function resetPassword(terminal: Terminal, username: string): Promise<void> {
   const password = await newPassword(terminal);
-  await withDatabase(terminal, (db) => operatorsOn(db, terminal).resetPassword(username, password));
+  await withDatabase(terminal, terminal.config().db, (db) =>
+    operatorsOn(db, terminal).resetPassword(username, password),
+  );
   terminal.output.write(`${username} has a new password; all log-ins have ended.\n`);
 }
 
 /** Shuts somebody out, or lets them in again. */
 export async function setDisabled(terminal: Terminal, username: string, isDisabled: boolean): Promise<void> {
-  await withDatabase(terminal, (db) => operatorsOn(db, terminal).setDisabled(username, isDisabled));
+  await withDatabase(terminal, terminal.config().db, (db) =>
+    operatorsOn(db, terminal).setDisabled(username, isDisabled),
+  );
   terminal.output.write(
     isDisabled
       ? `${username} is disabled: log-ins have ended and API keys are refused.\n`

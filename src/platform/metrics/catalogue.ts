@@ -164,7 +164,7 @@ export const catalogue = {
   backups: {
     kind: 'counter',
     name: 'promptwell_backups_total',
-    help: 'Backups of the embedded data folder.',
+    help: 'Backups of the database, those before migrations included.',
     labels: { outcome: ['completed', 'failed'] },
   },
   buildInfo: {

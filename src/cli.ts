@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { backUp, check, printBackups, restore } from './cli/backups.js';
+import { doctor } from './cli/doctor.js';
 import { type ExportOptions, exportPrompts } from './cli/export.js';
 import { migrate } from './cli/migrate.js';
 import { fetchModelFiles } from './cli/model.js';
-import type { Terminal } from './cli/terminal.js';
+import { CommandError, type Terminal } from './cli/terminal.js';
 import { resetPassword, setDisabled } from './cli/users.js';
 import { loadConfig } from './config.js';
 import { version } from './version.js';
@@ -33,14 +34,23 @@ async function run(argv: string[]): Promise<number> {
     await program(terminal, () => process.once('SIGINT', () => stop.abort())).parseAsync(argv);
     return 0;
   } catch (cause) {
-    if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : usageCode;
-    // Whoever reads the output has read enough: `promptwell export | head`.
-    if (cause instanceof Error && 'code' in cause && cause.code === 'EPIPE') return 0;
-    const words = cause instanceof Error ? cause.message : String(cause);
-    process.stderr.write(`promptwell: ${stop.signal.aborted ? 'stopped' : words.replaceAll(/\s*\n\s*/g, ' ')}\n`);
-    return stop.signal.aborted ? interruptedCode : 1;
+    return complain(cause, stop.signal.aborted);
   }
 }
+
+/** Says in one line why a command ended; answers the exit code. */
+function complain(cause: unknown, isStopped: boolean): number {
+  if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : usageCode;
+  // Whoever reads the output has read enough: `promptwell export | head`.
+  if (cause instanceof Error && 'code' in cause && cause.code === 'EPIPE') return 0;
+  const said = isStopped ? 'stopped' : inOneLine(cause);
+  if (said !== '') process.stderr.write(`promptwell: ${said}\n`);
+  if (isStopped) return interruptedCode;
+  return cause instanceof CommandError ? cause.exitCode : 1;
+}
+
+const inOneLine = (cause: unknown): string =>
+  (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s*\n\s*/g, ' ');
 
 /** The commands. `onInterrupt` is asked for by those that stop midway; the service itself stops in its own way. */
 function program(terminal: Terminal, watchInterrupts: () => void): Command {
@@ -69,6 +79,11 @@ function program(terminal: Terminal, watchInterrupts: () => void): Command {
     .option('--without-backup', 'for who has one of their own')
     .action(({ withoutBackup }: { withoutBackup?: boolean }) => migrate(terminal, withoutBackup === true));
   addBackupCommands(root, terminal);
+  root
+    .command('doctor')
+    .description('Look for what is wrong with the stored rows, and change nothing; answers 1 when there is something.')
+    .option('--json', 'for programs')
+    .action(({ json }: { json?: boolean }) => doctor(terminal, json === true));
   root
     .command('export')
     .description('Write a project as JSON lines: its prompts, newest first, with all their responses.')

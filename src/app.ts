@@ -117,6 +117,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     clock,
     ids,
     auth,
+    cursors,
     throttle,
     config: config.auth,
   });

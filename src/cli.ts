@@ -7,7 +7,7 @@ import { type ExportOptions, exportPrompts } from './cli/export.js';
 import { migrate } from './cli/migrate.js';
 import { fetchModelFiles } from './cli/model.js';
 import { CommandError, type Terminal } from './cli/terminal.js';
-import { resetPassword, setDisabled } from './cli/users.js';
+import { resetPassword, setAdministrator, setDisabled } from './cli/users.js';
 import { loadConfig } from './config.js';
 import { version } from './version.js';
 
@@ -145,6 +145,14 @@ function addUserCommands(root: Command, terminal: Terminal): void {
     .description('Let a disabled account in again.')
     .argument('<username>')
     .action((username: string) => setDisabled(terminal, username, false));
+  user
+    .command('administrator')
+    .description('Let an account run the installation: embedding spaces, and whatever else no project owns.')
+    .argument('<username>')
+    .option('--revoke', 'no longer; somebody must remain')
+    .action((username: string, { revoke = false }: { revoke?: boolean }) =>
+      setAdministrator(terminal, username, !revoke),
+    );
 }
 
 function uuid(text: string): string {

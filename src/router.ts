@@ -1,6 +1,7 @@
 import {
   type AccountServices,
   createApiKeyRouter,
+  createAuditRouter,
   createAuthRouter,
   createProjectRouter,
 } from './features/accounts/router.js';
@@ -24,7 +25,8 @@ export const createAppRouter = ({ accounts, prompts, feed, system }: AppServices
   router({
     auth: createAuthRouter(accounts),
     apiKeys: createApiKeyRouter(accounts.apiKeys),
-    projects: createProjectRouter(accounts.projects),
+    projects: createProjectRouter(accounts),
+    audit: createAuditRouter(accounts.audit),
     prompts: createPromptRouter(prompts),
     feed: createFeedRouter(feed),
     system: createSystemRouter(system),

@@ -74,6 +74,9 @@ export class AccountService {
     const account = await this.#deps.signIn.confirmPassword(principal.userId, password, address);
     await this.#deps.db.transaction(async (tx) => {
       const store = new AccountStore(tx);
+      // An heir who leaves at the same moment is waited for, or waits and then stays.
+      await store.lockUser(account.id);
+      await store.lockProjectsOf(account.id);
       const projects = await store.projectsOnlyOwnedBy(account.id);
       if (projects.length > 0)
         throw new Fault('precondition', `You are the only owner of: ${projects.join(', ')}.`, { state: 'onlyOwner' });

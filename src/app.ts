@@ -2,6 +2,7 @@ import { type Config, ConfigError } from './config.js';
 import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
+import { removePrompts, removePromptsSilently } from './features/prompts/service/removal.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
 import { Generations } from './features/prompts/service/generation.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
@@ -19,9 +20,11 @@ import type { Database } from './platform/db/database.js';
 import { ensureSpace } from './platform/db/space.js';
 import { chooseEmbedder } from './platform/embedding/choose.js';
 import type { Embedder } from './platform/embedding/embedder.js';
+import { heedForgotten } from './platform/embedding/forgetting.js';
 import { createEmbedder } from './platform/embedding/pool.js';
 import type { Spaces } from './platform/embedding/spaces.js';
 import { EventBus } from './platform/events/bus.js';
+import { erasedChannel } from './platform/events/catalogue.js';
 import { EventLog } from './platform/events/log.js';
 import { startPruning } from './platform/events/pruner.js';
 import { chooseProviders, type ProviderRouter } from './platform/llm/choose.js';
@@ -101,6 +104,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     });
   lifecycle.onClose('embedder', deadlinesMs.embedder, () => embedder.close());
   const space = { ...embedder.space, id: await ensureSpace(db, embedder.space), embedder };
+  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, embedder));
   const spaces: Spaces = { active: () => space };
 
   const throttle = new Throttle({
@@ -118,6 +122,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     ids,
     auth,
     throttle,
+    removal: { removePrompts, removePromptsSilently },
     config: config.auth,
   });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
@@ -135,6 +140,8 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     retentionMs: config.events.retentionMs,
     observer: observers.feed,
   });
+  const unheed = await db.listen(erasedChannel, (projectId) => feed.end(projectId));
+  lifecycle.onClose('erasures', deadlinesMs.small, unheed);
 
   const indexing = new IndexingService({ db, spaces, log });
   lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());

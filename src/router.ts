@@ -2,6 +2,7 @@ import {
   type AccountServices,
   createApiKeyRouter,
   createAuthRouter,
+  createErasureRouter,
   createProjectRouter,
 } from './features/accounts/router.js';
 import { createFeedRouter } from './features/feed/router.js';
@@ -9,7 +10,7 @@ import type { FeedService } from './features/feed/service.js';
 import { createPromptRouter } from './features/prompts/router.js';
 import type { PromptService } from './features/prompts/service/prompts.js';
 import { createSystemRouter, type SystemInfo } from './features/system/router.js';
-import { router } from './rpc/procedures.js';
+import { mergeRouters, router } from './rpc/procedures.js';
 
 /** The services behind the procedures. */
 export interface AppServices {
@@ -24,7 +25,7 @@ export const createAppRouter = ({ accounts, prompts, feed, system }: AppServices
   router({
     auth: createAuthRouter(accounts),
     apiKeys: createApiKeyRouter(accounts.apiKeys),
-    projects: createProjectRouter(accounts.projects),
+    projects: mergeRouters(createProjectRouter(accounts.projects), createErasureRouter(accounts.erasure)),
     prompts: createPromptRouter(prompts),
     feed: createFeedRouter(feed),
     system: createSystemRouter(system),

@@ -23,6 +23,7 @@ const table: Readonly<Record<string, Access>> = {
   'apiKeys.revoke': 'keys:manage',
   'projects.list': 'user',
   'projects.create': 'session',
+  'projects.erase': 'project:own',
   'prompts.create': 'prompts:write',
   'prompts.stream': 'prompts:write',
   'prompts.get': 'prompts:read',

@@ -6,6 +6,8 @@ import {
   CreateProjectInput,
   DeleteAccountInput,
   DoneView,
+  EraseProjectInput,
+  ErasedProjectView,
   ListApiKeysInput,
   LoginInput,
   MeView,
@@ -20,6 +22,7 @@ import {
 } from './schema.js';
 import type { AccountService } from './service/accounts.js';
 import type { ApiKeyService } from './service/api-keys.js';
+import type { ErasureService } from './service/erasure.js';
 import type { ProjectService } from './service/projects.js';
 import type { SessionService } from './service/sessions.js';
 import type { SignInService } from './service/sign-in.js';
@@ -31,6 +34,7 @@ export interface AccountServices {
   accounts: AccountService;
   apiKeys: ApiKeyService;
   projects: ProjectService;
+  erasure: ErasureService;
 }
 
 const done = { isDone: true } as const;
@@ -72,7 +76,7 @@ export function createAuthRouter({
       .input(DeleteAccountInput)
       .output(DoneView)
       .mutation(async ({ ctx, input }) => {
-        await accounts.deleteAccount(ctx.principal, input.password, ctx.address);
+        await accounts.deleteAccount(ctx.principal, input, ctx.address);
         return done;
       }),
   });
@@ -109,5 +113,17 @@ export function createProjectRouter(projects: ProjectService) {
       .input(CreateProjectInput)
       .output(ProjectView)
       .mutation(({ ctx, input }) => projects.create(ctx.principal, input.name)),
+  });
+}
+
+/** `projects.erase`: the end of a project. */
+export function createErasureRouter(erasure: ErasureService) {
+  return router({
+    erase: projectProcedure('project:own')
+      .input(EraseProjectInput)
+      .output(ErasedProjectView)
+      .mutation(({ ctx, input }) =>
+        erasure.eraseProject(ctx.access.projectId, { userId: ctx.access.userId, confirm: input.confirm }),
+      ),
   });
 }

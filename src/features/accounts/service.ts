@@ -7,6 +7,7 @@ import type { Throttle } from '../../platform/throttle.js';
 import { type OpenAuthenticator, openAuthenticator } from './service/authenticator.js';
 import { AccountService } from './service/accounts.js';
 import { ApiKeyService } from './service/api-keys.js';
+import { ErasureService, type RemovePrompts } from './service/erasure.js';
 import { ProjectService } from './service/projects.js';
 import { SessionService } from './service/sessions.js';
 import { SignInService } from './service/sign-in.js';
@@ -18,6 +19,8 @@ export interface AccountsDeps {
   ids: Ids;
   auth: Auth;
   throttle: Pick<Throttle, 'attempt'>;
+  /** Removes prompts one by one, or silently with their project. */
+  removal: { removePrompts: RemovePrompts; removePromptsSilently: RemovePrompts };
   config: Pick<Config['auth'], 'sessionMaxMs' | 'isSignupOpen'>;
 }
 
@@ -29,20 +32,25 @@ export interface Accounts {
   accounts: AccountService;
   apiKeys: ApiKeyService;
   projects: ProjectService;
+  erasure: ErasureService;
 }
 
 /** Builds the room. Cost: one LISTEN; the authenticator is to be closed before the database. */
-export async function createAccounts({ db, clock, ids, auth, throttle, config }: AccountsDeps): Promise<Accounts> {
+export async function createAccounts(deps: AccountsDeps): Promise<Accounts> {
+  const { db, clock, ids, auth, throttle, removal, config } = deps;
   const { tokens, passwords, callers } = auth;
   const sessions = new SessionService({ db, clock, ids, tokens, config });
   const signIn = new SignInService({ db, clock, ids, tokens, passwords, callers, throttle, sessions, config });
   const authenticator = await openAuthenticator({ db, clock, auth });
+  const onMembershipsChanged = (): void => authenticator.forget();
+  const erasure = new ErasureService({ db, ids, ...removal, onMembershipsChanged });
   return {
     authenticator,
     signIn,
     sessions,
-    accounts: new AccountService({ db, clock, tokens, passwords, signIn, sessions }),
+    accounts: new AccountService({ db, clock, tokens, passwords, signIn, sessions, erasure }),
     apiKeys: new ApiKeyService({ db, clock, ids, keys: auth.apiKeys }),
-    projects: new ProjectService({ db, clock, ids, onMembershipsChanged: () => authenticator.forget() }),
+    projects: new ProjectService({ db, clock, ids, onMembershipsChanged }),
+    erasure,
   };
 }

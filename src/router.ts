@@ -9,6 +9,8 @@ import { createFeedRouter } from './features/feed/router.js';
 import type { FeedService } from './features/feed/service.js';
 import { createPromptRouter } from './features/prompts/router.js';
 import type { PromptService } from './features/prompts/service/prompts.js';
+import { createRetentionRouter } from './features/retention/router.js';
+import type { RetentionService } from './features/retention/service/retention.js';
 import { createSystemRouter, type SystemInfo } from './features/system/router.js';
 import { mergeRouters, router } from './rpc/procedures.js';
 
@@ -17,17 +19,19 @@ export interface AppServices {
   accounts: AccountServices;
   prompts: PromptService;
   feed: FeedService;
+  retention: RetentionService;
   system: () => SystemInfo;
 }
 
 /** Every procedure of the service, under its room's name. */
-export const createAppRouter = ({ accounts, prompts, feed, system }: AppServices) =>
+export const createAppRouter = ({ accounts, prompts, feed, retention, system }: AppServices) =>
   router({
     auth: createAuthRouter(accounts),
     apiKeys: createApiKeyRouter(accounts.apiKeys),
     projects: mergeRouters(createProjectRouter(accounts.projects), createErasureRouter(accounts.erasure)),
     prompts: createPromptRouter(prompts),
     feed: createFeedRouter(feed),
+    retention: createRetentionRouter(retention),
     system: createSystemRouter(system),
   });
 

@@ -34,6 +34,10 @@ const table: Readonly<Record<string, Access>> = {
   'prompts.regenerate': 'prompts:write',
   'prompts.delete': 'prompts:write',
   'feed.follow': 'feed:read',
+  'retention.get': 'retention:manage',
+  'retention.preview': 'retention:manage',
+  'retention.set': 'retention:manage',
+  'retention.apply': 'retention:manage',
   'system.info': 'user',
 };
 

@@ -5,7 +5,7 @@ import { createAuth } from '../../src/platform/auth/auth.js';
 import { loadAuthKeys } from '../../src/platform/auth/secret.js';
 import { Throttle, type ThrottleBucket } from '../../src/platform/throttle.js';
 import { createAccounts } from '../../src/features/accounts/service.js';
-import { removePrompts, removePromptsSilently } from '../../src/features/prompts/service/removal.js';
+import * as removal from '../../src/features/prompts/service/removal.js';
 import { OperatorService } from '../../src/features/accounts/service/operators.js';
 import { TurnedClock } from './clock.js';
 
@@ -27,15 +27,7 @@ export async function openAccounts(db: Database, env: Record<string, string> = {
     onThrottled: (bucket) => throttled.push(bucket),
   });
   const auth = createAuth({ keys, clock, ids, config: config.auth });
-  const room = await createAccounts({
-    db,
-    clock,
-    ids,
-    auth,
-    throttle,
-    removal: { removePrompts, removePromptsSilently },
-    config: config.auth,
-  });
+  const room = await createAccounts({ db, clock, ids, auth, throttle, removal, config: config.auth });
   const operators = new OperatorService({ db, clock, passwords: auth.passwords });
   const close = async (): Promise<void> => {
     throttle.close();

@@ -2,8 +2,14 @@ import type { ProjectAccess } from '../../kernel/access.js';
 import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
 import type { CursorCodec } from '../../platform/cursor.js';
+import type { Database } from '../../platform/db/database.js';
 import type { EventBus } from '../../platform/events/bus.js';
-import type { EventKind, EventPosition, StoredEvent } from '../../platform/events/catalogue.js';
+import {
+  type EventKind,
+  type EventPosition,
+  erasedChannel,
+  type StoredEvent,
+} from '../../platform/events/catalogue.js';
 import type { EventLog } from '../../platform/events/log.js';
 import type { PromptView } from '../prompts/schema.js';
 import { matches, mayHaveMatched } from './matching.js';
@@ -66,9 +72,11 @@ export class FeedService {
     }
   }
 
-  /** Ends every stream of a project that was erased. */
-  end(projectId: string): void {
-    for (const erasure of this.#endings.get(projectId) ?? []) erasure.abort();
+  /** From now on every stream of a project that is erased, by whichever process, ends. Answers what stops that. */
+  heedErasures(db: Pick<Database, 'listen'>): Promise<() => Promise<void>> {
+    return db.listen(erasedChannel, (projectId) => {
+      for (const erasure of this.#endings.get(projectId) ?? []) erasure.abort();
+    });
   }
 
   #enter(projectId: string): AbortController {

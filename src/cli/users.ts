@@ -30,7 +30,9 @@ export async function setDisabled(terminal: Terminal, username: string, isDisabl
 
 /** Lets somebody run the installation, or no longer. */
 export async function setAdministrator(terminal: Terminal, username: string, isAdministrator: boolean): Promise<void> {
-  await withDatabase(terminal, (db) => operatorsOn(db, terminal).setAdministrator(username, isAdministrator));
+  await withDatabase(terminal, terminal.config().db, (db) =>
+    operatorsOn(db, terminal).setAdministrator(username, isAdministrator),
+  );
   terminal.output.write(
     isAdministrator
       ? `${username} is an administrator of this installation.\n`

@@ -7,6 +7,9 @@ import { t } from './init.js';
 /** Makes a router of procedures. */
 export const router = t.router;
 
+/** Joins routers whose procedures stand under one name. */
+export const mergeRouters = t.mergeRouters;
+
 const measured = t.procedure
   .use(async ({ ctx, path, next }) => {
     const startedMs = ctx.monotonicMs();

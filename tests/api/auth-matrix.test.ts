@@ -35,6 +35,7 @@ const table: Readonly<Record<string, Access>> = {
   'projects.invitations.accept': 'session',
   'audit.list': 'audit:read',
   'audit.installation': 'administrator',
+  'projects.erase': 'project:own',
   'prompts.create': 'prompts:write',
   'prompts.stream': 'prompts:write',
   'prompts.get': 'prompts:read',
@@ -45,6 +46,10 @@ const table: Readonly<Record<string, Access>> = {
   'prompts.regenerate': 'prompts:write',
   'prompts.delete': 'prompts:write',
   'feed.follow': 'feed:read',
+  'retention.get': 'retention:manage',
+  'retention.preview': 'retention:manage',
+  'retention.set': 'retention:manage',
+  'retention.apply': 'retention:manage',
   'system.info': 'user',
 };
 

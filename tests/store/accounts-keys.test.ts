@@ -82,7 +82,7 @@ describe('credentials', () => {
     await expect(room.authenticator.authenticate(lasting.key)).rejects.toMatchObject({ kind: 'unauthenticated' });
     await room.operators.setDisabled(person.username, false);
     await room.authenticator.authenticate(lasting.key);
-    await room.accounts.deleteAccount(access.principal, goodPassword, '192.0.2.1');
+    await room.accounts.deleteAccount(access.principal, { password: goodPassword, erasePrompts: true }, '192.0.2.1');
     room.authenticator.forget();
     await expect(room.authenticator.authenticate(lasting.key)).rejects.toMatchObject({ kind: 'unauthenticated' });
   });

@@ -6,6 +6,7 @@ import { loadAuthKeys } from '../../src/platform/auth/secret.js';
 import { CursorCodec } from '../../src/platform/cursor.js';
 import { Throttle, type ThrottleBucket } from '../../src/platform/throttle.js';
 import { createAccounts } from '../../src/features/accounts/service.js';
+import * as removal from '../../src/features/prompts/service/removal.js';
 import { OperatorService } from '../../src/features/accounts/service/operators.js';
 import { TurnedClock } from './clock.js';
 
@@ -28,7 +29,7 @@ export async function openAccounts(db: Database, env: Record<string, string> = {
   });
   const auth = createAuth({ keys, clock, ids, config: config.auth });
   const cursors = new CursorCodec(keys.cursors);
-  const room = await createAccounts({ db, clock, ids, auth, cursors, throttle, config: config.auth });
+  const room = await createAccounts({ db, clock, ids, auth, cursors, throttle, removal, config: config.auth });
   const operators = new OperatorService({ db, clock, ids, passwords: auth.passwords });
   const close = async (): Promise<void> => {
     throttle.close();

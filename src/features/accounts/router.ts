@@ -19,6 +19,8 @@ import {
   DoneView,
   InstallationAuditInput,
   InvitationListView,
+  EraseProjectInput,
+  ErasedProjectView,
   ListApiKeysInput,
   ListAuditInput,
   LoginInput,
@@ -45,6 +47,7 @@ import type { ApiKeyService } from './service/api-keys.js';
 import type { AuditService } from './service/audit.js';
 import type { InvitationService } from './service/invitations.js';
 import type { MemberService } from './service/members.js';
+import type { ErasureService } from './service/erasure.js';
 import type { ProjectService } from './service/projects.js';
 import type { SessionService } from './service/sessions.js';
 import type { SignInService } from './service/sign-in.js';
@@ -59,6 +62,7 @@ export interface AccountServices {
   members: MemberService;
   invitations: InvitationService;
   audit: AuditService;
+  erasure: ErasureService;
 }
 
 const done = { isDone: true } as const;
@@ -100,7 +104,7 @@ export function createAuthRouter({
       .input(DeleteAccountInput)
       .output(DoneView)
       .mutation(async ({ ctx, input }) => {
-        await accounts.deleteAccount(ctx.principal, input.password, ctx.address);
+        await accounts.deleteAccount(ctx.principal, input, ctx.address);
         return done;
       }),
   });
@@ -217,5 +221,17 @@ export function createAuditRouter(audit: AuditService) {
       .input(InstallationAuditInput.prefault({}))
       .output(AuditPageView)
       .query(({ input }) => audit.installation(input)),
+  });
+}
+
+/** `projects.erase`: the end of a project. */
+export function createErasureRouter(erasure: ErasureService) {
+  return router({
+    erase: projectProcedure('project:own')
+      .input(EraseProjectInput)
+      .output(ErasedProjectView)
+      .mutation(({ ctx, input }) =>
+        erasure.eraseProject(ctx.access.projectId, { userId: ctx.access.userId, confirm: input.confirm }),
+      ),
   });
 }

@@ -42,8 +42,24 @@ export const ChangePasswordInput = z.strictObject({ currentPassword: Password, n
 /** Input of `auth.changePassword`. */
 export type ChangePasswordInput = z.infer<typeof ChangePasswordInput>;
 
+/** Input of `auth.deleteAccount`; the caller's prompts in projects of others go too, unless that is refused. */
+export const DeleteAccountInput = z.strictObject({ password: Password, erasePrompts: z.boolean().default(true) });
 /** Input of `auth.deleteAccount`. */
-export const DeleteAccountInput = z.strictObject({ password: Password });
+export type DeleteAccountInput = z.infer<typeof DeleteAccountInput>;
+
+/** Input of `projects.erase`; `confirm` is the project's name. */
+export const EraseProjectInput = z.strictObject({ projectId: Id, confirm: z.string().min(1).max(200) });
+
+/** What was erased with a project. */
+export const ErasedProjectView = z.strictObject({
+  id: z.string(),
+  isGone: z.boolean(),
+  prompts: z.int(),
+  responses: z.int(),
+  vectors: z.int(),
+  events: z.int(),
+  apiKeys: z.int(),
+});
 
 /** Input of `apiKeys.create`; the key is bound to the project. */
 export const CreateApiKeyInput = z.strictObject({

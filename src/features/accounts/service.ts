@@ -11,6 +11,7 @@ import { ApiKeyService } from './service/api-keys.js';
 import { AuditService } from './service/audit.js';
 import { InvitationService } from './service/invitations.js';
 import { MemberService } from './service/members.js';
+import { ErasureService, type RemovePrompts } from './service/erasure.js';
 import { ProjectService } from './service/projects.js';
 import { SessionService } from './service/sessions.js';
 import { SignInService } from './service/sign-in.js';
@@ -23,6 +24,8 @@ export interface AccountsDeps {
   auth: Auth;
   cursors: CursorCodec;
   throttle: Pick<Throttle, 'attempt'>;
+  /** Removes prompts one by one, or silently with their project. */
+  removal: { removePrompts: RemovePrompts; removePromptsSilently: RemovePrompts };
   config: Pick<Config['auth'], 'sessionMaxMs' | 'isSignupOpen'>;
 }
 
@@ -37,21 +40,23 @@ export interface Accounts {
   members: MemberService;
   invitations: InvitationService;
   audit: AuditService;
+  erasure: ErasureService;
 }
 
 /** Builds the room. Cost: one LISTEN; the authenticator is to be closed before the database. */
 export async function createAccounts(deps: AccountsDeps): Promise<Accounts> {
-  const { db, clock, ids, auth, cursors, throttle, config } = deps;
+  const { db, clock, ids, auth, cursors, throttle, removal, config } = deps;
   const { tokens, passwords, callers } = auth;
   const sessions = new SessionService({ db, clock, ids, tokens, config });
   const signIn = new SignInService({ db, clock, ids, tokens, passwords, callers, throttle, sessions, config });
   const authenticator = await openAuthenticator({ db, clock, auth });
   const onMembershipsChanged = (): void => authenticator.forget();
+  const erasure = new ErasureService({ db, ids, ...removal, onMembershipsChanged });
   return {
     authenticator,
     signIn,
     sessions,
-    accounts: new AccountService({ db, clock, tokens, passwords, signIn, sessions }),
+    accounts: new AccountService({ db, clock, tokens, passwords, signIn, sessions, erasure }),
     apiKeys: new ApiKeyService({ db, clock, ids, keys: auth.apiKeys }),
     projects: new ProjectService({ db, clock, ids, onMembershipsChanged }),
     members: new MemberService({ db, clock, ids, onMembershipsChanged }),
@@ -65,5 +70,6 @@ export async function createAccounts(deps: AccountsDeps): Promise<Accounts> {
       onMembershipsChanged,
     }),
     audit: new AuditService({ db, cursors }),
+    erasure,
   };
 }

@@ -167,6 +167,12 @@ export const catalogue = {
     help: 'Backups of the database, those before migrations included.',
     labels: { outcome: ['completed', 'failed'] },
   },
+  retentionRows: {
+    kind: 'counter',
+    name: 'promptwell_retention_rows_total',
+    help: "Rows removed because they were past their project's days.",
+    labels: { kind: ['prompts', 'responses', 'events'] },
+  },
   buildInfo: {
     kind: 'gauge',
     name: 'promptwell_build_info',

@@ -2,6 +2,7 @@ import { type Config, ConfigError } from './config.js';
 import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
+import { LargeProjects } from './features/large-projects/service.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
 import { Generations } from './features/prompts/service/generation.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
@@ -26,8 +27,9 @@ import { EventLog } from './platform/events/log.js';
 import { startPruning } from './platform/events/pruner.js';
 import { chooseProviders, type ProviderRouter } from './platform/llm/choose.js';
 import { createLog, type Log } from './platform/log.js';
+import { collectGauges } from './platform/metrics/gauges.js';
 import { createObservers } from './platform/metrics/observers.js';
-import { createMetrics, type Metrics } from './platform/metrics/registry.js';
+import { createMetrics } from './platform/metrics/registry.js';
 import type { SystemInfo } from './features/system/router.js';
 import { Throttle } from './platform/throttle.js';
 import { createAppRouter } from './router.js';
@@ -42,6 +44,8 @@ export interface AppOptions {
   providers?: ProviderRouter;
   /** The folder of the compiled program, where the worker threads are; tests run from source and name `dist`. */
   compiledUrl?: URL;
+  /** How long the embedded engine must have been quiet before it builds an index of a large project. */
+  annQuietMs?: number;
   /** See `DatabaseDeps.seedTarball`. */
   seedTarball?: string;
 }
@@ -138,10 +142,21 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
 
   const indexing = new IndexingService({ db, spaces, log });
   lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
+  const annIndexes = new LargeProjects({
+    db,
+    spaces,
+    clock,
+    log,
+    observer: observers.annIndexes,
+    minVectors: config.search.annMinVectors,
+    quietMs: options.annQuietMs ?? annQuietMs,
+  });
+  lifecycle.onClose('large projects', deadlinesMs.small, () => annIndexes.close());
   const providers = options.providers ?? chooseProviders(config.llm, { clock });
   const promptDeps: PromptDeps = {
     db,
     spaces,
+    annIndexes,
     providers,
     throttle,
     cursors,
@@ -172,7 +187,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     readiness: () => readiness({ db, embedder, lifecycle }),
     renderMetrics: () => metrics.render(),
   };
-  collectGauges(metrics, { db, embedder, space: space.name, passwords: auth.passwords });
+  collectGauges(metrics, { version, db, annIndexes, embedder, space: space.name, passwords: auth.passwords });
   const metricsServer = createMetricsServer(probes, config.metrics);
   lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
   const door = await createHttpServer({
@@ -195,7 +210,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   lifecycle.onClose('generations', drainDeadlineMs, () => generations.drain(drainMs));
   lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
 
-  await leases.start();
+  await Promise.all([leases.start(), annIndexes.start()]);
   indexing.wake();
   const [url, metricsUrl] = await Promise.all([
     door.listen().catch(portFault('PORT')),
@@ -209,6 +224,9 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     close: () => lifecycle.close(),
   };
 }
+
+/** The embedded engine stands still while it builds an index: only after a minute without a write or a search. */
+const annQuietMs = 60_000;
 
 /** How long each part may take to close; together with the drain they stay within ten seconds. */
 const deadlinesMs = { small: 1_000, door: 3_000, embedder: 2_000, database: 8_000 } as const;
@@ -247,29 +265,4 @@ async function readiness({ db, embedder, lifecycle }: { db: Database; embedder: 
     draining: String(lifecycle.isClosing),
   };
   return { isReady: database === 'ok' && isReady && !lifecycle.isClosing, checks };
-}
-
-/** What gauges are read from. */
-interface Gauged {
-  db: Database;
-  embedder: Embedder;
-  space: string;
-  passwords: { readonly waiting: number };
-}
-
-/** Gauges whose truth lives elsewhere are read when Prometheus asks. */
-function collectGauges(metrics: Metrics, { db, embedder, space, passwords }: Gauged): void {
-  metrics.buildInfo.set({ version, engine: db.engine, space }, 1);
-  metrics.collect('databasePool', (gauge) => {
-    const { totalCount, idleCount, waitingCount } = db.pool;
-    gauge.set({ state: 'active' }, totalCount - idleCount);
-    gauge.set({ state: 'idle' }, idleCount);
-    gauge.set({ state: 'waiting' }, waitingCount);
-  });
-  metrics.collect('passwordQueue', (gauge) => gauge.set(passwords.waiting));
-  metrics.collect('embeddingQueue', (gauge) => {
-    const { waiting } = embedder.state();
-    gauge.set({ lane: 'interactive' }, waiting.interactive);
-    gauge.set({ lane: 'background' }, waiting.background);
-  });
 }

@@ -94,6 +94,21 @@ const rows: Record<string, Graph[]> = {
         'p95, {{lane}}': quantile(0.95, name.similarityDuration, ', lane'),
       },
     },
+    {
+      title: 'Indexes of large projects, and builds in a day',
+      unit: 'short',
+      series: {
+        '{{state}}': `max by (state) (${name.annIndexes})`,
+        'builds {{outcome}}': `sum by (outcome) (increase(${name.annBuildDuration}_count[1d]))`,
+      },
+    },
+    {
+      title: 'Building an index, median',
+      unit: 's',
+      series: {
+        seconds: `sum(increase(${name.annBuildDuration}_sum[1d])) / (sum(increase(${name.annBuildDuration}_count[1d])) > 0) or vector(0)`,
+      },
+    },
     { title: 'Hits in an answer, median', unit: 'short', series: { hits: quantile(0.5, name.similarityHits) } },
   ],
   Live: [

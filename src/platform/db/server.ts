@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Config } from '../../config.js';
 import type { Ids } from '../../kernel/ids.js';
+import { aloneOnServer } from './alone.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import { ServerBell } from './server-bell.js';
@@ -60,6 +61,7 @@ export async function openServer({ config, ids, log, migrations }: ServerDeps): 
     pool,
     isAlive: () => true,
     listen: (channel, onWake) => bell.listen(channel, onWake),
+    alone: (signal, work) => aloneOnServer({ directUrl: config.directUrl, pool, signal }, work),
     close: async () => {
       await bell.close();
       await pool.end();

@@ -31,6 +31,10 @@ export function createObservers(metrics: Metrics) {
     },
     onInterrupted: (count: number) => metrics.interruptedPrompts.inc(count),
   };
+  const annIndexes = {
+    onBuilt: ({ outcome, durationMs }: { outcome: 'completed' | 'failed'; durationMs: number }) =>
+      metrics.annBuildDuration.observe({ outcome }, durationMs / 1_000),
+  };
   const feed = {
     onSubscriptions: (open: number) => metrics.subscriptions.set(open),
     onDelivered: (kind: EventKind) => metrics.deliveries.inc({ kind }),
@@ -39,6 +43,7 @@ export function createObservers(metrics: Metrics) {
   return {
     embedding,
     prompts,
+    annIndexes,
     feed,
     onCall({ path, code, durationMs }: { path: string; code: string; durationMs: number }) {
       metrics.requests.inc({ procedure: path, code });

@@ -2,10 +2,12 @@ import { type Config, ConfigError } from './config.js';
 import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
+import * as removal from './features/prompts/service/removal.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
 import { Generations } from './features/prompts/service/generation.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
 import { PromptService } from './features/prompts/service/prompts.js';
+import { startRetention } from './features/retention/service/upkeep.js';
 import { createMetricsServer } from './http/probes.js';
 import { createHttpServer } from './http/server.js';
 import { type Clock, systemClock } from './kernel/clock.js';
@@ -19,7 +21,9 @@ import type { Database } from './platform/db/database.js';
 import { ensureSpace } from './platform/db/space.js';
 import { chooseEmbedder } from './platform/embedding/choose.js';
 import type { Embedder } from './platform/embedding/embedder.js';
+import { heedForgotten } from './platform/embedding/forgetting.js';
 import { createEmbedder } from './platform/embedding/pool.js';
+import type { Spaces } from './platform/embedding/spaces.js';
 import { EventBus } from './platform/events/bus.js';
 import { EventLog } from './platform/events/log.js';
 import { startPruning } from './platform/events/pruner.js';
@@ -99,7 +103,9 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
       ...threadOption(options),
     });
   lifecycle.onClose('embedder', deadlinesMs.embedder, () => embedder.close());
-  const space = { ...embedder.space, id: await ensureSpace(db, embedder.space) };
+  const space = { ...embedder.space, id: await ensureSpace(db, embedder.space), embedder };
+  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, embedder));
+  const spaces: Spaces = { active: () => space };
 
   const throttle = new Throttle({
     db,
@@ -110,14 +116,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
   const auth = createAuth({ keys, clock, ids, config: config.auth });
-  const accounts = await createAccounts({
-    db,
-    clock,
-    ids,
-    auth,
-    throttle,
-    config: config.auth,
-  });
+  const accounts = await createAccounts({ db, clock, ids, auth, cursors, throttle, removal, config: config.auth });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
 
   const events = new EventLog(db);
@@ -133,14 +132,14 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     retentionMs: config.events.retentionMs,
     observer: observers.feed,
   });
+  lifecycle.onClose('erasures', deadlinesMs.small, await feed.heedErasures(db));
 
-  const indexing = new IndexingService({ db, space, embedder, log });
+  const indexing = new IndexingService({ db, spaces, log });
   lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
   const providers = options.providers ?? chooseProviders(config.llm, { clock });
   const promptDeps: PromptDeps = {
     db,
-    space,
-    embedder,
+    spaces,
     providers,
     throttle,
     cursors,
@@ -158,6 +157,18 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const leases = new PromptLeases(promptDeps, generations);
   lifecycle.onClose('leases', deadlinesMs.small, () => leases.close());
 
+  const { retention, stop } = startRetention({
+    db,
+    clock,
+    ids,
+    log,
+    cursors,
+    eventRetentionMs: config.events.retentionMs,
+    removal,
+    observer: observers.retention,
+  });
+  lifecycle.onClose('retention', deadlinesMs.small, stop);
+
   const model = providers.choose();
   const system = (): SystemInfo => ({
     version,
@@ -166,7 +177,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     model: { provider: model.provider.name, name: model.model },
     signup: config.auth.isSignupOpen ? 'open' : 'closed',
   });
-  const router = createAppRouter({ accounts, prompts, feed, system });
+  const router = createAppRouter({ accounts, prompts, feed, retention, system });
   const probes = {
     readiness: () => readiness({ db, embedder, lifecycle }),
     renderMetrics: () => metrics.render(),

@@ -4,17 +4,14 @@ import { systemIds } from '../../src/kernel/ids.js';
 import { ensureSpace } from '../../src/platform/db/space.js';
 import { EventLog } from '../../src/platform/events/log.js';
 import { PromptReads } from '../../src/features/prompts/store/reads.js';
+import { countVectors, type Search, similarPrompts, vectorOf } from '../../src/features/prompts/store/search.js';
 import {
-  countVectors,
   getPrompt,
   listPrompts,
   listResponses,
   promptByKey,
-  type Search,
   type Statement,
-  similarPrompts,
   type Tenant,
-  vectorOf,
 } from '../../src/features/prompts/store/statements.js';
 import { PromptWrites } from '../../src/features/prompts/store/writes.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';

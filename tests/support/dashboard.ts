@@ -138,6 +138,11 @@ const rows: Record<string, Graph[]> = {
     { title: 'Database connections', unit: 'short', series: { '{{state}}': `sum by (state) (${name.databasePool})` } },
     { title: 'Waiting for a password hash', unit: 'short', series: { calls: `sum(${name.passwordQueue})` } },
     {
+      title: 'Rows removed by retention, in a day',
+      unit: 'short',
+      series: { '{{kind}}': `sum by (kind) (increase(${name.retentionRows}[1d]))` },
+    },
+    {
       title: 'Backups in a day, and what runs',
       unit: 'short',
       series: {

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
 import type { Log } from '../../src/platform/log.js';
 import { createServerDatabase, createTestFolder, engineUnderTest, embeddedSeed, migratedTemplate } from './database.js';
+import { pgDump } from './pg-tools.js';
 
 /** A whole service of a test's own: real HTTP, real WebSockets, a database of the engine under test. */
 export interface TestService extends AsyncDisposable {
@@ -81,7 +82,7 @@ async function databaseHome() {
     };
   const database = await createServerDatabase(await migratedTemplate(process.env['TEST_DATABASE_URL'] ?? ''));
   return {
-    env: { DATA_DIR: folder.path, DATABASE_URL: database.url },
+    env: { DATA_DIR: folder.path, DATABASE_URL: database.url, PG_DUMP: pgDump },
     options: {},
     dispose: async () => {
       await database[Symbol.asyncDispose]();

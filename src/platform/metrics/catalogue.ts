@@ -164,8 +164,14 @@ export const catalogue = {
   backups: {
     kind: 'counter',
     name: 'promptwell_backups_total',
-    help: 'Backups of the embedded data folder.',
+    help: 'Backups of the database, those before migrations included.',
     labels: { outcome: ['completed', 'failed'] },
+  },
+  retentionRows: {
+    kind: 'counter',
+    name: 'promptwell_retention_rows_total',
+    help: "Rows removed because they were past their project's days.",
+    labels: { kind: ['prompts', 'responses', 'events'] },
   },
   buildInfo: {
     kind: 'gauge',

@@ -44,6 +44,9 @@ export function createObservers(metrics: Metrics) {
       metrics.requests.inc({ procedure: path, code });
       metrics.requestDuration.observe({ procedure: path }, durationMs / 1_000);
     },
+    retention: {
+      onRemoved: (kind: 'prompts' | 'responses' | 'events', rows: number) => metrics.retentionRows.inc({ kind }, rows),
+    },
     onSockets: (open: number) => metrics.sockets.set(open),
     onThrottled: (bucket: string) => metrics.throttled.inc({ bucket }),
     onBackup: (outcome: 'completed' | 'failed') => metrics.backups.inc({ outcome }),

@@ -1,8 +1,10 @@
+import type { ProjectAccess } from '../../../kernel/access.js';
 import type { Clock } from '../../../kernel/clock.js';
 import type { Ids } from '../../../kernel/ids.js';
 import type { CursorCodec } from '../../../platform/cursor.js';
 import type { Database } from '../../../platform/db/database.js';
-import type { Embedder } from '../../../platform/embedding/embedder.js';
+import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
+import type { ServingSpace, Spaces } from '../../../platform/embedding/spaces.js';
 import type { ProviderRouter } from '../../../platform/llm/choose.js';
 import type { LlmUsage } from '../../../platform/llm/provider.js';
 import type { Log } from '../../../platform/log.js';
@@ -27,9 +29,7 @@ export interface PromptObserver {
 /** What the prompt services are made of. */
 export interface PromptDeps {
   db: Database;
-  /** The row of the space that the embedder fills. */
-  space: { id: number; name: string; dimensions: number };
-  embedder: Embedder;
+  spaces: Spaces;
   providers: ProviderRouter;
   /** Counts a call of a user. Faults: `rateLimited`. */
   throttle: { countPrompt(bucket: PromptBucket, userId: string): Promise<void> };
@@ -48,9 +48,20 @@ export interface PromptDeps {
   onUnindexed(): void;
 }
 
-/** A project in the space that serves, as every store of this room wants it. */
-export const tenantOf = (deps: PromptDeps, projectId: string): Tenant => ({
+/** A project in a space, as every store of this room wants it. */
+export const tenantOf = ({ id, dimensions }: ServingSpace, projectId: string): Tenant => ({
   projectId,
-  spaceId: deps.space.id,
-  dimensions: deps.space.dimensions,
+  spaceId: id,
+  dimensions,
 });
+
+/** The vector of a text that a caller waits for. Faults: those of `Embedder.embed`. */
+export async function embedText(
+  { embedder }: ServingSpace,
+  { projectId }: Pick<ProjectAccess, 'projectId'>,
+  text: string,
+): Promise<EmbeddedText> {
+  const [embedded] = await embedder.embed([text], { lane: 'interactive', scope: projectId });
+  if (embedded === undefined) throw new Error('the embedder gave no vector for a text');
+  return embedded;
+}

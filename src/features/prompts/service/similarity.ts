@@ -1,10 +1,12 @@
 import type { ProjectAccess } from '../../../kernel/access.js';
 import { notFound } from '../../../kernel/fault.js';
+import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import type { SimilarPrompts, SimilarPromptsInput } from '../schema.js';
 import { PromptReads } from '../store/reads.js';
-import type { Search } from '../store/statements.js';
+import type { Search } from '../store/search.js';
 import { promptView } from '../view.js';
-import { type PromptDeps, tenantOf } from './deps.js';
+import { embedText, type PromptDeps, tenantOf } from './deps.js';
+import { findNearest } from './nearest.js';
 
 /** Vectors are single precision: the distance of equal texts is up to about 1e-7 off zero. */
 const roundingSlack = 1e-6;
@@ -24,38 +26,32 @@ export async function findSimilar(
 ): Promise<SimilarPrompts> {
   await deps.throttle.countPrompt('similar', access.userId);
   const startedMs = deps.clock.monotonicMs();
-  const reads = new PromptReads(deps.db, tenantOf(deps, access.projectId));
+  const space = deps.spaces.active();
   const search: Search = {
-    vector: await queryVector(deps, { access, input, reads }),
+    vector: await queryVector(deps, { space, access, input }),
     excludedId: input.promptId ?? null,
     filter: input.filter,
     limit: input.limit,
     maxDistance: input.minScore === undefined ? 2 + roundingSlack : 1 - input.minScore + roundingSlack,
   };
-  const rows = await reads.similar(search);
-  const candidates = rows[0]?.candidates ?? (await reads.countVectors(search));
+  const { rows, lane, candidates } = await findNearest(deps, { space, projectId: access.projectId }, search);
   const hits = rows.map((row) => ({ prompt: promptView(row), score: Math.min(1, Math.max(-1, 1 - row.distance)) }));
-  deps.observer.onSimilarity({ lane: 'exact', durationMs: deps.clock.monotonicMs() - startedMs, hits: hits.length });
-  return { hits, lane: 'exact', space: deps.space.name, candidates };
+  deps.observer.onSimilarity({ lane, durationMs: deps.clock.monotonicMs() - startedMs, hits: hits.length });
+  return { hits, lane, space: space.name, candidates };
 }
 
 interface Query {
+  space: ServingSpace;
   access: ProjectAccess;
   input: SimilarPromptsInput;
-  reads: PromptReads;
 }
 
-async function queryVector(deps: PromptDeps, { access, input, reads }: Query): Promise<Search['vector']> {
-  if (input.promptId === undefined) return embedded(deps, access, input.query ?? '');
+async function queryVector(deps: PromptDeps, { space, access, input }: Query): Promise<Search['vector']> {
+  if (input.promptId === undefined) return (await embedText(space, access, input.query ?? '')).vector;
+  const reads = new PromptReads(deps.db, tenantOf(space, access.projectId));
   const stored = await reads.vectorOf(input.promptId);
   if (stored !== null) return stored;
   const row = await reads.get(input.promptId);
   if (row === null) throw notFound('prompt');
-  return embedded(deps, access, row.text);
-}
-
-async function embedded(deps: PromptDeps, access: ProjectAccess, text: string): Promise<Float32Array> {
-  const [first] = await deps.embedder.embed([text], { lane: 'interactive', scope: access.projectId });
-  if (first === undefined) throw new Error('the embedder gave no vector for a text');
-  return first.vector;
+  return (await embedText(space, access, row.text)).vector;
 }

@@ -2,17 +2,8 @@ import type { Database } from '../../../platform/db/database.js';
 import type { Prisma } from '../../../platform/db/generated/client.js';
 import type { ListPromptsInput } from '../schema.js';
 import type { PromptRow, ResponseRow } from '../view.js';
-import {
-  countVectors,
-  getPrompt,
-  listPrompts,
-  listResponses,
-  promptByKey,
-  type Search,
-  similarPrompts,
-  type Tenant,
-  vectorOf,
-} from './statements.js';
+import { countVectors, type Search, similarPrompts, vectorOf } from './search.js';
+import { getPrompt, listPrompts, listResponses, promptByKey, type Tenant } from './statements.js';
 
 /** A prompt found by its idempotency key: which request made it. */
 export interface KeyedPrompt {

@@ -29,8 +29,9 @@ import { EventLog } from './platform/events/log.js';
 import { startPruning } from './platform/events/pruner.js';
 import { chooseProviders, type ProviderRouter } from './platform/llm/choose.js';
 import { createLog, type Log } from './platform/log.js';
+import { collectGauges } from './platform/metrics/gauges.js';
 import { createObservers } from './platform/metrics/observers.js';
-import { createMetrics, type Metrics } from './platform/metrics/registry.js';
+import { createMetrics } from './platform/metrics/registry.js';
 import type { SystemInfo } from './features/system/router.js';
 import { Throttle } from './platform/throttle.js';
 import { createAppRouter } from './router.js';
@@ -88,8 +89,16 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const cursors = new CursorCodec(keys.cursors);
   // Before the database: a missing model is said at once, not after the first start's seconds.
   const chosen = await chooseEmbedder(config.embedding);
-  const onBackup = observers.onBackup;
-  const db = await openDatabase({ config: config.db, clock, ids, log, onBackup, ...databaseOptions(options) });
+  const { onBackup, onStatement } = observers;
+  const db = await openDatabase({
+    config: config.db,
+    clock,
+    ids,
+    log,
+    onBackup,
+    onStatement,
+    ...databaseOptions(options),
+  });
   lifecycle.onClose('database', deadlinesMs.database, () => db.close());
 
   const embedder =
@@ -182,7 +191,8 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     readiness: () => readiness({ db, embedder, lifecycle }),
     renderMetrics: () => metrics.render(),
   };
-  collectGauges(metrics, { db, embedder, space: space.name, passwords: auth.passwords });
+  const { dataDir } = config.db;
+  collectGauges(metrics, { version, dataDir, db, embedder, space: space.name, passwords: auth.passwords });
   const metricsServer = createMetricsServer(probes, config.metrics);
   lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
   const door = await createHttpServer({
@@ -196,6 +206,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     authenticator: accounts.authenticator,
     onCall: (call) => observers.onCall(call),
     onSockets: observers.onSockets,
+    onHttpResponse: (status) => observers.onHttpResponse(status),
   });
   // What a call began after the drain: its model is stopped, and what was said is stored.
   lifecycle.onClose('last generations', deadlinesMs.small, () => generations.drain(0));
@@ -257,29 +268,4 @@ async function readiness({ db, embedder, lifecycle }: { db: Database; embedder: 
     draining: String(lifecycle.isClosing),
   };
   return { isReady: database === 'ok' && isReady && !lifecycle.isClosing, checks };
-}
-
-/** What gauges are read from. */
-interface Gauged {
-  db: Database;
-  embedder: Embedder;
-  space: string;
-  passwords: { readonly waiting: number };
-}
-
-/** Gauges whose truth lives elsewhere are read when Prometheus asks. */
-function collectGauges(metrics: Metrics, { db, embedder, space, passwords }: Gauged): void {
-  metrics.buildInfo.set({ version, engine: db.engine, space }, 1);
-  metrics.collect('databasePool', (gauge) => {
-    const { totalCount, idleCount, waitingCount } = db.pool;
-    gauge.set({ state: 'active' }, totalCount - idleCount);
-    gauge.set({ state: 'idle' }, idleCount);
-    gauge.set({ state: 'waiting' }, waitingCount);
-  });
-  metrics.collect('passwordQueue', (gauge) => gauge.set(passwords.waiting));
-  metrics.collect('embeddingQueue', (gauge) => {
-    const { waiting } = embedder.state();
-    gauge.set({ lane: 'interactive' }, waiting.interactive);
-    gauge.set({ lane: 'background' }, waiting.background);
-  });
 }

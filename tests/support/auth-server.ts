@@ -48,6 +48,7 @@ export async function openAuthServer(db: Database, env: Record<string, string> =
     ids: room.ids,
     log: silent,
     onCall: () => undefined,
+    onHttpResponse: () => undefined,
     onSockets: () => undefined,
     readiness: async () => ({ isReady: true, checks: {} }),
     renderMetrics: async () => ({ body: '', contentType: 'text/plain' }),

@@ -14,6 +14,7 @@ import { lockFolder, type Unlock } from './lock.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import type { PgliteThread } from './pglite.js';
 import { connectionTo, withSession } from './session.js';
+import { type OnStatement, timeStatements } from './statement-times.js';
 
 /** How long a caller waits for the one session before `overloaded`: as long as Prisma's transactions do, and a backup. */
 const sessionTimeoutMs = 10_000;
@@ -35,6 +36,7 @@ interface EmbeddedDeps {
   seedTarball?: string | undefined;
   /** Told of each backup, for metrics. */
   onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
+  onStatement?: OnStatement | undefined;
 }
 
 /**
@@ -100,6 +102,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     connectionTimeoutMillis: sessionTimeoutMs,
     query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
   });
+  if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
   const upkeep = await startUpkeep(deps, pool);
   let isClosing = false;
   void thread.ended.then((cause) => {

@@ -8,6 +8,7 @@ import { observed } from './backups.js';
 import { withConnection } from './scratch-database.js';
 import { makeServerBackup } from './server-backups.js';
 import { ServerBell } from './server-bell.js';
+import { type OnStatement, timeStatements } from './statement-times.js';
 import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** The oldest PostgreSQL that the migrations are written for. */
@@ -30,6 +31,7 @@ interface ServerDeps {
   migrations: readonly Migration[];
   /** Told of each backup, for metrics. */
   onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
+  onStatement?: OnStatement | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export async function openServer(deps: ServerDeps): Promise<Engine> {
   const { config, log } = deps;
   await withConnection(config.directUrl ?? '', 'promptwell-migrate', (direct) => migrateServer(direct, deps));
   const pool = openPool(config);
+  if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
   const bell = new ServerBell({ connectionString: config.directUrl ?? '', log });
   return {
     kind: 'server',

@@ -25,7 +25,6 @@ export async function findSimilar(
   input: SimilarPromptsInput,
 ): Promise<SimilarPrompts> {
   await deps.throttle.countPrompt('similar', access.userId);
-  const startedMs = deps.clock.monotonicMs();
   const space = deps.spaces.active();
   const search: Search = {
     vector: await queryVector(deps, { space, access, input }),
@@ -34,9 +33,11 @@ export async function findSimilar(
     limit: input.limit,
     maxDistance: input.minScore === undefined ? 2 + roundingSlack : 1 - input.minScore + roundingSlack,
   };
+  const startedMs = deps.clock.monotonicMs();
   const { rows, lane, candidates } = await findNearest(deps, { space, projectId: access.projectId }, search);
+  const durationMs = deps.clock.monotonicMs() - startedMs;
   const hits = rows.map((row) => ({ prompt: promptView(row), score: Math.min(1, Math.max(-1, 1 - row.distance)) }));
-  deps.observer.onSimilarity({ lane, durationMs: deps.clock.monotonicMs() - startedMs, hits: hits.length });
+  deps.observer.onSimilarity({ lane, durationMs, hits: hits.length });
   return { hits, lane, space: space.name, candidates };
 }
 

@@ -7,13 +7,13 @@ import { type Contents, measure } from '../../src/platform/db/contents.js';
 import type { Database } from '../../src/platform/db/database.js';
 import { ownMigrationsDir } from '../../src/platform/db/migrate.js';
 import { checkBackup, listBackups, makeBackup, restoreBackup } from '../../src/platform/db/restore.js';
-import { type BareDatabase, bareDatabase } from '../support/bare-database.js';
+import { type BareDatabase, bareDatabase, migratedDatabase } from '../support/bare-database.js';
 import { createTestFolder, engineUnderTest, testDeps } from '../support/database.js';
 import { pgDump } from '../support/pg-tools.js';
 import { withRaw } from '../support/raw.js';
 import { writeRows } from '../support/upgrade/rows.js';
 
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const first = '20261121000000_init';
 
@@ -21,10 +21,9 @@ const first = '20261121000000_init';
 async function filled(): Promise<
   BareDatabase & { migrationsDir: string; open(config?: Config['db']): Promise<Database> }
 > {
-  const bare = await bareDatabase();
+  const bare = await migratedDatabase();
   const folder = await createTestFolder();
   await cp(ownMigrationsDir, folder.path, { recursive: true });
-  await (await openDatabase({ ...testDeps, config: bare.config })).close();
   await withRaw(bare.config, (client) => writeRows(client, first));
   return {
     ...bare,

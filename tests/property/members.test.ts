@@ -61,26 +61,41 @@ function principalOf(index: number) {
 }
 const idOf = (index: number): string => persons[index]?.user.id ?? '';
 
-/** The roles after a step that the rules allow; null when they refuse it. Written from the rules, not from the code. */
-function after(model: ReadonlyMap<number, Role>, taken: Step): Map<number, Role> | null {
-  const { by, do: what } = taken;
-  const whom = what === 'leave' ? by : taken.whom;
-  const own = model.get(by);
-  const theirs = model.get(whom);
-  if (own === undefined || (what !== 'leave' && rank(own) < rank(what === 'transfer' ? 'owner' : 'admin'))) return null;
-  const next = new Map(model);
-  if (what === 'add') {
-    if (theirs !== undefined || rank(taken.role) > rank(own)) return null;
-    return next.set(whom, taken.role);
-  }
-  if (theirs === undefined || (what === 'transfer' && whom === by)) return null;
-  if (what === 'transfer') return next.set(by, 'admin').set(whom, 'owner');
-  if (rank(theirs) > rank(own)) return null;
-  if (what === 'setRole') {
-    if (rank(taken.role) > rank(own)) return null;
-    next.set(whom, taken.role);
-  } else next.delete(whom);
-  return [...next.values()].includes('owner') ? next : null;
+type Model = ReadonlyMap<number, Role>;
+/** What the one who acts and the one acted on are, before a step. */
+interface Ranks {
+  model: Model;
+  own: Role;
+  theirs: Role | undefined;
+}
+
+const without = (model: Model, index: number): Map<number, Role> =>
+  new Map([...model].filter(([other]) => other !== index));
+
+/** What each step makes of the roles, or null where the rules refuse it. Written from the rules, not from the code. */
+const rules = {
+  add: ({ model, own, theirs }: Ranks, { whom, role }: { whom: number; role: Role }) =>
+    theirs !== undefined || rank(role) > rank(own) ? null : new Map(model).set(whom, role),
+  setRole: ({ model, own, theirs }: Ranks, { whom, role }: { whom: number; role: Role }) =>
+    theirs === undefined || Math.max(rank(theirs), rank(role)) > rank(own) ? null : new Map(model).set(whom, role),
+  remove: ({ model, own, theirs }: Ranks, { whom }: { whom: number }) =>
+    theirs === undefined || rank(theirs) > rank(own) ? null : without(model, whom),
+  leave: ({ model }: Ranks, { by }: { by: number }) => without(model, by),
+  transfer: ({ model, theirs }: Ranks, { by, whom }: { by: number; whom: number }) =>
+    theirs === undefined || whom === by ? null : new Map(model).set(by, 'admin').set(whom, 'owner'),
+} as const;
+
+/** The least role that may try each step at all. */
+const least = { add: 'admin', setRole: 'admin', remove: 'admin', leave: 'viewer', transfer: 'owner' } as const;
+
+/** The roles after a step; null when it is refused. */
+function after(model: Model, taken: Step): Model | null {
+  const own = model.get(taken.by);
+  if (own === undefined || rank(own) < rank(least[taken.do])) return null;
+  const ranks = { model, own, theirs: model.get(taken.whom) };
+  const next =
+    taken.do === 'add' || taken.do === 'setRole' ? rules[taken.do](ranks, taken) : rules[taken.do](ranks, taken);
+  return next !== null && [...next.values()].includes('owner') ? next : null;
 }
 
 /** Takes a step with the leave that its role gave when it began; answers whether it was done. */
@@ -111,13 +126,13 @@ async function stored(projectId: string): Promise<Map<number, Role>> {
   );
   return new Map(rows.map(({ userId, role }) => [persons.findIndex(({ user }) => user.id === userId), role]));
 }
-const sorted = (model: ReadonlyMap<number, Role>) => [...model].toSorted(([a], [b]) => a - b);
+const sorted = (model: Model) => [...model].toSorted(([a], [b]) => a - b);
 
 test('after any steps the members are those that the rules say, and every step is recorded', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
       const { id } = await room.projects.create(await principalOf(0), 'Model');
-      let model: Map<number, Role> = new Map([[0, 'owner']]);
+      let model: Model = new Map([[0, 'owner']]);
       let changes = 0;
       for (const taken of steps) {
         const next = after(model, taken);

@@ -26,20 +26,6 @@ export function createObservers(metrics: Metrics) {
     onCache: (result) => metrics.embeddingCache.inc({ result }),
     onThreadReplaced: () => metrics.embeddingThreadsReplaced.inc(),
   };
-  const prompts = {
-    onFinished: (status: ModelCall['outcome']) => metrics.prompts.inc({ status }),
-    onResponse: (status: ModelCall['outcome']) => metrics.responses.inc({ status }),
-    onModel: (call: ModelCall) => observeModel(metrics, call),
-    onSimilarity({ lane, durationMs, hits }: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }) {
-      metrics.similarityDuration.observe({ lane }, durationMs / 1_000);
-      metrics.similarityHits.observe(hits);
-    },
-    onInterrupted(count: number) {
-      metrics.interruptedPrompts.inc(count);
-      metrics.prompts.inc({ status: 'failed' }, count);
-      metrics.responses.inc({ status: 'failed' }, count);
-    },
-  };
   const annIndexes = {
     onBuilt: ({ outcome, durationMs }: { outcome: 'completed' | 'failed'; durationMs: number }) =>
       metrics.annBuildDuration.observe({ outcome }, durationMs / 1_000),
@@ -51,7 +37,7 @@ export function createObservers(metrics: Metrics) {
   };
   return {
     embedding,
-    prompts,
+    prompts: promptObserver(metrics),
     annIndexes,
     feed,
     onCall({ path, code, durationMs }: { path: string; code: string; durationMs: number }) {
@@ -71,6 +57,23 @@ export function createObservers(metrics: Metrics) {
     onSockets: (open: number) => metrics.sockets.set(open),
     onThrottled: (bucket: ThrottleBucket) => metrics.throttled.inc({ bucket }),
     onBackup: (outcome: 'completed' | 'failed') => metrics.backups.inc({ outcome }),
+  };
+}
+
+function promptObserver(metrics: Metrics) {
+  return {
+    onFinished: (status: ModelCall['outcome']) => metrics.prompts.inc({ status }),
+    onResponse: (status: ModelCall['outcome']) => metrics.responses.inc({ status }),
+    onModel: (call: ModelCall) => observeModel(metrics, call),
+    onSimilarity({ lane, durationMs, hits }: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }) {
+      metrics.similarityDuration.observe({ lane }, durationMs / 1_000);
+      metrics.similarityHits.observe(hits);
+    },
+    onInterrupted(count: number) {
+      metrics.interruptedPrompts.inc(count);
+      metrics.prompts.inc({ status: 'failed' }, count);
+      metrics.responses.inc({ status: 'failed' }, count);
+    },
   };
 }
 

@@ -12,6 +12,12 @@ interface ModelCall {
   costUsd: number | null;
 }
 
+interface SimilaritySearch {
+  lane: 'exact' | 'hnsw' | 'words' | 'hybrid';
+  durationMs: number;
+  hits: number;
+}
+
 /** The metrics as the rooms see them: each tells what happened and knows no metric's name. */
 export function createObservers(metrics: Metrics) {
   const embedding: EmbeddingObserver = {
@@ -25,7 +31,7 @@ export function createObservers(metrics: Metrics) {
   const prompts = {
     onFinished: (status: ModelCall['outcome']) => metrics.prompts.inc({ status }),
     onModel: (call: ModelCall) => observeModel(metrics, call),
-    onSimilarity({ lane, durationMs, hits }: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }) {
+    onSimilarity({ lane, durationMs, hits }: SimilaritySearch) {
       metrics.similarityDuration.observe({ lane }, durationMs / 1_000);
       metrics.similarityHits.observe(hits);
     },

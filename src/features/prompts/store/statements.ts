@@ -36,6 +36,11 @@ export interface Tenant {
 export const getPrompt = ({ projectId, spaceId }: Tenant, id: string): Statement => Prisma.sql`
   SELECT ${columns} FROM prompt p ${joins(spaceId)} WHERE p.project_id = ${projectId}::uuid AND p.id = ${id}::uuid`;
 
+/** Some prompts of a project, as `PromptRow`s in no order. */
+export const promptsByIds = ({ projectId, spaceId }: Tenant, ids: readonly string[]): Statement => Prisma.sql`
+  SELECT ${columns} FROM prompt p ${joins(spaceId)}
+  WHERE p.project_id = ${projectId}::uuid AND p.id = ANY(${[...ids]}::uuid[])`;
+
 /** Responses to one prompt older than `before`, newest first, each as JSON in column `response`; at most 1 000. */
 export function listResponses({ projectId }: Tenant, promptId: string, before: string | null): Statement {
   const older = before === null ? Prisma.empty : Prisma.sql`AND r.id < ${before}::uuid`;
@@ -127,7 +132,7 @@ const conditions: { [Field in keyof Required<PromptFilter>]: (wanted: string) =>
 };
 
 /** The conditions of a filter, beginning with AND; `Prisma.empty` when there are none. */
-function matching(filter: PromptFilter): Statement {
+export function matching(filter: PromptFilter): Statement {
   const fields = Object.entries(filter) as [keyof PromptFilter, string | undefined][];
   const given = fields.flatMap(([field, wanted]) => (wanted === undefined ? [] : [conditions[field](wanted)]));
   return given.length === 0 ? Prisma.empty : Prisma.sql`AND ${Prisma.join(given, ' AND ')}`;

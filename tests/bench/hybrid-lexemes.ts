@@ -4,7 +4,10 @@ import { createTestDatabase } from '../support/database.js';
 export type Lexemes = ReadonlyMap<string, number>;
 
 /** The lexemes of texts under one text-search configuration, made by the database itself. */
-export async function lexemesOf(texts: readonly string[], configuration: 'english' | 'simple'): Promise<Lexemes[]> {
+export async function lexemesOf(
+  texts: readonly string[],
+  configuration: 'english' | 'simple' | 'prompt_words',
+): Promise<Lexemes[]> {
   await using test = await createTestDatabase();
   const all: Lexemes[] = [];
   for (let start = 0; start < texts.length; start += 1_000) {

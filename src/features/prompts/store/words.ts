@@ -8,7 +8,7 @@ const maxReadLength = 2_000;
 /** Most words of a query. */
 const maxWords = 64;
 /** Prompts of a project are counted so far: the rarity of a word moves with the logarithm of their number. */
-const maxStored = 20_000;
+const maxStored = 5_000;
 
 /** Words are looked up under their project: the index (prompt_words_idx) knows no others. */
 const holding = ({ projectId }: Pick<Tenant, 'projectId'>, lexemes: Statement): Statement => Prisma.sql`

@@ -5,7 +5,7 @@
  * other half is reported), and `npx tsx tests/bench/hybrid-service.ts 100` for the same through the service.
  */
 import { createLexicalModel } from '../../src/platform/embedding/lexical.js';
-import { scoreWords, seekingWords, type AskedWord } from '../../src/features/prompts/word-ranking.js';
+import { scoreWords, seekingWords, maxSeekers, type AskedWord } from '../../src/features/prompts/word-ranking.js';
 import { streamed, themes } from '../../src/demo/samples.js';
 import { gainAt10, mean, precisionAt5, sampleOf } from './hybrid-measure.js';
 import {
@@ -69,9 +69,9 @@ function shipped(documents: readonly Lexemes[]): (query: Lexemes, near: readonly
     const asked: AskedWord[] = [...query.keys()].map((lexeme) => ({
       lexeme,
       word: lexeme,
-      prompts: Math.min(1_001, rows.get(lexeme)?.length ?? 0),
+      prompts: Math.min(maxSeekers + 1, rows.get(lexeme)?.length ?? 0),
     }));
-    const brought = seekingWords(asked).flatMap((lexeme) => (rows.get(lexeme) ?? []).slice(-1_000));
+    const brought = seekingWords(asked).flatMap((lexeme) => (rows.get(lexeme) ?? []).slice(-maxSeekers));
     const candidates = [...new Set([...brought, ...near])];
     const scored = scoreWords(
       asked,

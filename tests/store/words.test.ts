@@ -1,6 +1,6 @@
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { textHash } from '../../src/features/prompts/fingerprint.js';
 import { PromptReads } from '../../src/features/prompts/store/reads.js';
 import type { Statement, Tenant } from '../../src/features/prompts/store/statements.js';
@@ -20,6 +20,9 @@ import {
   type TestDatabase,
   testDeps,
 } from '../support/database.js';
+
+// Two whole databases are made and moved, one of them through initdb.
+vi.setConfig({ testTimeout: 120_000 });
 
 const ids = systemIds(() => systemClock.nowMs());
 const projects = [ids.uuid(), ids.uuid()] as const;

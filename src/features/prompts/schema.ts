@@ -217,7 +217,7 @@ export interface SimilarPrompts {
   /** How vectors were searched: every one of the project, or its approximate index; `words` when none was. */
   lane: 'exact' | 'hnsw' | 'words';
   space: string;
-  /** How many vectors passed the filter; in mode `words`, how many prompts that hold a word were compared, at most 1 000. */
+  /** How many vectors passed the filter; in mode `words`, how many prompts that hold a word were compared, at most 500. */
   candidates: number;
 }
 

@@ -38,7 +38,7 @@ const byMode: Readonly<Record<SimilarityMode, (asked: Asked) => Promise<Found>>>
  * with a vector matches in `meaning` and `hybrid`; in `words`, every prompt that holds one of the words that bring
  * candidates. A query without a word finds nothing in `words` and goes by meaning alone in `hybrid`.
  * Cost: `meaning`, one embedding on the interactive lane (none for a stored prompt) and one scan of the project's vectors;
- * `words`, an index look-up a word and at most 1 000 prompts compared; `hybrid`, both.
+ * `words`, an index look-up a word and at most 500 prompts compared; `hybrid`, both.
  * Faults: `notFound` for a prompt of another project; `rateLimited`; `overloaded` when the lane is full.
  * Source: lanes in DECISIONS 7; scores in `SimilarHit`; the evaluation in tests/bench/RESULTS.md.
  */

@@ -273,7 +273,7 @@ test.runIf(isServer)('writes go on while an index is built, and all that was com
   expect(new Set(rows.map(({ id }) => id)).size).toBe(minVectors + 11);
 });
 
-onServer(
+test.runIf(isServer)(
   'a process killed while it builds leaves what the next one clears away, and closing does not wait for a build',
   async () => {
     const large = await project(minVectors);

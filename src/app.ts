@@ -2,10 +2,13 @@ import { type Config, ConfigError } from './config.js';
 import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
+import * as removal from './features/prompts/service/removal.js';
+import { LargeProjects } from './features/large-projects/service.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
 import { Generations } from './features/prompts/service/generation.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
 import { PromptService } from './features/prompts/service/prompts.js';
+import { startRetention } from './features/retention/service/upkeep.js';
 import { createMetricsServer } from './http/probes.js';
 import { createHttpServer } from './http/server.js';
 import { type Clock, systemClock } from './kernel/clock.js';
@@ -19,6 +22,7 @@ import type { Database } from './platform/db/database.js';
 import { ensureSpace } from './platform/db/space.js';
 import { chooseEmbedder } from './platform/embedding/choose.js';
 import type { Embedder } from './platform/embedding/embedder.js';
+import { heedForgotten } from './platform/embedding/forgetting.js';
 import { createEmbedder } from './platform/embedding/pool.js';
 import type { Spaces } from './platform/embedding/spaces.js';
 import { EventBus } from './platform/events/bus.js';
@@ -43,6 +47,8 @@ export interface AppOptions {
   providers?: ProviderRouter;
   /** The folder of the compiled program, where the worker threads are; tests run from source and name `dist`. */
   compiledUrl?: URL;
+  /** How long the embedded engine must have been quiet before it builds an index of a large project. */
+  annQuietMs?: number;
   /** See `DatabaseDeps.seedTarball`. */
   seedTarball?: string;
 }
@@ -110,6 +116,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     });
   lifecycle.onClose('embedder', deadlinesMs.embedder, () => embedder.close());
   const space = { ...embedder.space, id: await ensureSpace(db, embedder.space), embedder };
+  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, embedder));
   const spaces: Spaces = { active: () => space };
 
   const throttle = new Throttle({
@@ -121,14 +128,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
   const auth = createAuth({ keys, clock, ids, config: config.auth });
-  const accounts = await createAccounts({
-    db,
-    clock,
-    ids,
-    auth,
-    throttle,
-    config: config.auth,
-  });
+  const accounts = await createAccounts({ db, clock, ids, auth, cursors, throttle, removal, config: config.auth });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
 
   const events = new EventLog(db);
@@ -144,13 +144,25 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     retentionMs: config.events.retentionMs,
     observer: observers.feed,
   });
+  lifecycle.onClose('erasures', deadlinesMs.small, await feed.heedErasures(db));
 
   const indexing = new IndexingService({ db, spaces, log });
   lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
+  const annIndexes = new LargeProjects({
+    db,
+    spaces,
+    clock,
+    log,
+    observer: observers.annIndexes,
+    minVectors: config.search.annMinVectors,
+    quietMs: options.annQuietMs ?? annQuietMs,
+  });
+  lifecycle.onClose('large projects', deadlinesMs.small, () => annIndexes.close());
   const providers = options.providers ?? chooseProviders(config.llm, { clock });
   const promptDeps: PromptDeps = {
     db,
     spaces,
+    annIndexes,
     providers,
     throttle,
     cursors,
@@ -168,6 +180,18 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const leases = new PromptLeases(promptDeps, generations);
   lifecycle.onClose('leases', deadlinesMs.small, () => leases.close());
 
+  const { retention, stop } = startRetention({
+    db,
+    clock,
+    ids,
+    log,
+    cursors,
+    eventRetentionMs: config.events.retentionMs,
+    removal,
+    observer: observers.retention,
+  });
+  lifecycle.onClose('retention', deadlinesMs.small, stop);
+
   const model = providers.choose();
   const system = (): SystemInfo => ({
     version,
@@ -176,13 +200,14 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     model: { provider: model.provider.name, name: model.model },
     signup: config.auth.isSignupOpen ? 'open' : 'closed',
   });
-  const router = createAppRouter({ accounts, prompts, feed, system });
+  const router = createAppRouter({ accounts, prompts, feed, retention, system });
   const probes = {
     readiness: () => readiness({ db, embedder, lifecycle }),
     renderMetrics: () => metrics.render(),
   };
   const { dataDir } = config.db;
-  collectGauges(metrics, { version, dataDir, db, embedder, space: space.name, passwords: auth.passwords });
+  const gauged = { version, dataDir, db, annIndexes, embedder, space: space.name, passwords: auth.passwords };
+  collectGauges(metrics, gauged);
   const metricsServer = createMetricsServer(probes, config.metrics);
   lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
   const door = await createHttpServer({
@@ -206,7 +231,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   lifecycle.onClose('generations', drainDeadlineMs, () => generations.drain(drainMs));
   lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
 
-  await leases.start();
+  await Promise.all([leases.start(), annIndexes.start()]);
   indexing.wake();
   const [url, metricsUrl] = await Promise.all([
     door.listen().catch(portFault('PORT')),
@@ -220,6 +245,9 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     close: () => lifecycle.close(),
   };
 }
+
+/** The embedded engine stands still while it builds an index: only after a minute without a write or a search. */
+const annQuietMs = 60_000;
 
 /** How long each part may take to close; together with the drain they stay within ten seconds. */
 const deadlinesMs = { small: 1_000, door: 3_000, embedder: 2_000, database: 8_000 } as const;

@@ -126,8 +126,8 @@ export const catalogue = {
   similarityDuration: {
     kind: 'histogram',
     name: 'promptwell_similarity_duration_seconds',
-    help: 'Time of the nearest-neighbour statement alone.',
-    labels: { lane: ['exact', 'hnsw'] },
+    help: 'Time of a similarity search, embedding included: by vectors (exact or indexed), by words, or by both.',
+    labels: { lane: ['exact', 'hnsw', 'words', 'hybrid'] },
     buckets: callSeconds,
   },
   similarityHits: {
@@ -136,6 +136,19 @@ export const catalogue = {
     help: 'Hits in one similarity answer.',
     labels: {},
     buckets: [0, 1, 2, 5, 10, 20, 50],
+  },
+  annIndexes: {
+    kind: 'gauge',
+    name: 'promptwell_ann_indexes',
+    help: 'Approximate indexes of large projects, by state, as this process believes them.',
+    labels: { state: ['building', 'ready', 'failed'] },
+  },
+  annBuildDuration: {
+    kind: 'histogram',
+    name: 'promptwell_ann_build_duration_seconds',
+    help: "Time of building a large project's index.",
+    labels: { outcome: ['completed', 'failed'] },
+    buckets: [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
   },
   subscriptions: {
     kind: 'gauge',
@@ -160,7 +173,7 @@ export const catalogue = {
     kind: 'counter',
     name: 'promptwell_throttled_total',
     help: "Calls refused by a rate limit, by the limit's name.",
-    labels: { bucket: ['create', 'similar', 'login', 'signup'] },
+    labels: { bucket: ['create', 'similar', 'login', 'signup', 'invitation'] },
   },
   spendRefused: {
     kind: 'counter',
@@ -196,8 +209,14 @@ export const catalogue = {
   backups: {
     kind: 'counter',
     name: 'promptwell_backups_total',
-    help: 'Backups of the embedded data folder.',
+    help: 'Backups of the database, those before migrations included.',
     labels: { outcome: ['completed', 'failed'] },
+  },
+  retentionRows: {
+    kind: 'counter',
+    name: 'promptwell_retention_rows_total',
+    help: "Rows removed because they were past their project's days.",
+    labels: { kind: ['prompts', 'responses', 'events'] },
   },
   buildInfo: {
     kind: 'gauge',

@@ -247,8 +247,9 @@ const search: Panel[] = [
     series: { threads: increase(metric.embeddingThreadsReplaced, '1h') },
   },
   {
-    title: 'Similarity statement, by lane',
-    about: 'The nearest-neighbour statement alone. exact grows with a project; hnsw is the index of a large one.',
+    title: 'Time of a search, by lane',
+    about:
+      'Embedding included. exact grows with a project, hnsw is the index of a large one, words and hybrid read texts too.',
     unit: 's',
     series: quantiles(metric.similarityDuration, 'lane'),
   },
@@ -264,6 +265,33 @@ const search: Panel[] = [
     about: 'Falling to 0: prompts without vectors (see the queue), or a minScore that nothing reaches.',
     unit: 'short',
     series: { mean: mean(metric.similarityHits) },
+  },
+  {
+    title: 'Answers without a hit',
+    about: 'Share of the searches that found nothing. Rising: prompts without vectors, or filters that nothing passes.',
+    unit: 'percentunit',
+    max: 1,
+    series: {
+      share: shareOf(
+        rate(`${part(metric.similarityHits, 'bucket')}{le="0"}`),
+        rate(part(metric.similarityHits, 'count')),
+      ),
+    },
+  },
+  {
+    title: 'Indexes of large projects',
+    about:
+      'failed: the build is tried again; its projects are searched exactly meanwhile, slower and right. The log says why.',
+    unit: 'short',
+    series: { '{{state}}': `max by (state) (${metric.annIndexes})` },
+  },
+  {
+    title: 'Time to build an index, mean of a day',
+    about: 'In the background, one at a time. 0: none was built.',
+    unit: 's',
+    series: {
+      seconds: `${increase(part(metric.annBuildDuration, 'sum'), '24h')} / (${increase(part(metric.annBuildDuration, 'count'), '24h')} > 0) or vector(0)`,
+    },
   },
 ];
 
@@ -312,17 +340,26 @@ const database: Panel[] = [
     series: { '{{outcome}}': rate(part(metric.databaseStatements, 'count'), 'outcome') },
   },
   {
-    title: 'Backups of the embedded folder, in a day',
+    title: 'Backups, in a day',
     about:
-      'failed must be 0: the log says why, mostly a full disk. On the server engine both stay 0: use pg_dump or your provider.',
+      'failed must be 0: the log says why, mostly a full disk. On the server engine only migrations make them: use pg_dump or your provider for the rest.',
     unit: 'short',
+    width: 6,
     series: { '{{outcome}}': increase(metric.backups, '24h', 'outcome') },
+  },
+  {
+    title: 'Rows removed by retention, in a day',
+    about: 'What passed the days that its project set. A sudden rise: somebody shortened them (audit.list says who).',
+    unit: 'short',
+    width: 6,
+    series: { '{{kind}}': increase(metric.retentionRows, '24h', 'kind') },
   },
   {
     title: 'Data disk in use',
     about:
       'The file system of DATA_DIR: the embedded database, its backups, the model. Full: writes fail and backups stop.',
     unit: 'percentunit',
+    width: 6,
     max: 1,
     marks: { look: 0.85, act: 0.95 },
     series: {
@@ -333,6 +370,7 @@ const database: Panel[] = [
     title: 'Data disk, free',
     about: 'Bytes that the service may still write.',
     unit: 'bytes',
+    width: 6,
     series: { '{{instance}}': total(`${metric.dataDisk}{state="free"}`, 'instance') },
   },
 ];

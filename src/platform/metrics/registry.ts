@@ -50,7 +50,7 @@ export type Metrics = Handles & {
  * The metrics of one process, in a registry of their own: the catalogue's, and prom-client's of the Node process (CPU,
  * memory, event-loop delay, garbage collection) under that library's names.
  *
- * Shape: counters whose labels are all closed start at 0, so that a rate sees the first event.
+ * Shape: counters and histograms whose labels are all closed start at 0, so that a rate sees the first event.
  */
 export function createMetrics(): Metrics {
   const register = new Registry();
@@ -78,7 +78,11 @@ function create(definition: MetricDefinition, register: Registry): Counter | Gau
   const { kind, name, help, labels } = definition;
   const options = { name, help, labelNames: Object.keys(labels), registers: [register] };
   if (kind === 'gauge') return new Gauge(options);
-  if (kind === 'histogram') return new Histogram({ ...options, buckets: [...(definition.buckets ?? [])] });
+  if (kind === 'histogram') {
+    const histogram = new Histogram({ ...options, buckets: [...(definition.buckets ?? [])] });
+    for (const combination of combinations(Object.entries(labels))) histogram.zero(combination);
+    return histogram;
+  }
   const counter = new Counter(options);
   for (const combination of combinations(Object.entries(labels))) counter.inc(combination, 0);
   return counter;

@@ -53,9 +53,10 @@ describe('the registry', () => {
     expect(body).toContain('promptwell_similarity_duration_seconds_bucket{le="0.0025",lane="exact"} 0');
   });
 
-  test('starts counters with closed labels at zero, so that a rate sees the first event', async () => {
+  test('starts counters and histograms with closed labels at zero, so that a rate sees the first event', async () => {
     const { body } = await createMetrics().render();
     expect(body).toContain('promptwell_deliveries_total{kind="prompt.deleted"} 0');
+    expect(body).toContain('promptwell_database_statement_duration_seconds_count{outcome="failed"} 0');
     expect(body).not.toMatch(/^promptwell_requests_total\{/m);
   });
 

@@ -8,6 +8,8 @@ import { createFeedRouter } from './features/feed/router.js';
 import type { FeedService } from './features/feed/service.js';
 import { createPromptRouter } from './features/prompts/router.js';
 import type { PromptService } from './features/prompts/service/prompts.js';
+import { createSpaceRouter } from './features/spaces/router.js';
+import type { SpaceService } from './features/spaces/service/spaces.js';
 import { createSystemRouter, type SystemInfo } from './features/system/router.js';
 import { router } from './rpc/procedures.js';
 
@@ -16,17 +18,19 @@ export interface AppServices {
   accounts: AccountServices;
   prompts: PromptService;
   feed: FeedService;
+  spaces: SpaceService;
   system: () => SystemInfo;
 }
 
 /** Every procedure of the service, under its room's name. */
-export const createAppRouter = ({ accounts, prompts, feed, system }: AppServices) =>
+export const createAppRouter = ({ accounts, prompts, feed, spaces, system }: AppServices) =>
   router({
     auth: createAuthRouter(accounts),
     apiKeys: createApiKeyRouter(accounts.apiKeys),
     projects: createProjectRouter(accounts.projects),
     prompts: createPromptRouter(prompts),
     feed: createFeedRouter(feed),
+    spaces: createSpaceRouter(spaces),
     system: createSystemRouter(system),
   });
 

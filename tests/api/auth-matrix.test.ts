@@ -33,6 +33,12 @@ const table: Readonly<Record<string, Access>> = {
   'prompts.regenerate': 'prompts:write',
   'prompts.delete': 'prompts:write',
   'feed.follow': 'feed:read',
+  'spaces.list': 'administrator',
+  'spaces.add': 'administrator',
+  'spaces.compare': 'administrator',
+  'spaces.activate': 'administrator',
+  'spaces.drop': 'administrator',
+  'spaces.follow': 'administrator',
   'system.info': 'user',
 };
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
-import { ensureSpace } from '../../src/platform/db/space.js';
+import { activateFirst, ensureSpace } from '../../src/platform/db/space.js';
 import { EventLog } from '../../src/platform/events/log.js';
 import { PromptReads } from '../../src/features/prompts/store/reads.js';
 import {
@@ -31,6 +31,7 @@ beforeAll(async () => {
   test_ = await createTestDatabase();
   const { db } = test_;
   spaceId = await ensureSpace(db, { name: 'plans', dimensions });
+  await activateFirst(db, spaceId);
   tenant = { projectId: projects[0], spaceId, dimensions };
   for (const [index, count] of [40, 4_000].entries()) {
     const project = projects[index];

@@ -26,9 +26,9 @@ export async function findSimilar(
 ): Promise<SimilarPrompts> {
   await deps.throttle.countPrompt('similar', access.userId);
   const startedMs = deps.clock.monotonicMs();
-  const space = deps.spaces.active();
+  const { space, vector } = await inCurrentSpace(deps, (serving) => queryVector(deps, { space: serving, access, input }));
   const search: Search = {
-    vector: await queryVector(deps, { space, access, input }),
+    vector,
     excludedId: input.promptId ?? null,
     filter: input.filter,
     limit: input.limit,
@@ -38,6 +38,18 @@ export async function findSimilar(
   const hits = rows.map((row) => ({ prompt: promptView(row), score: Math.min(1, Math.max(-1, 1 - row.distance)) }));
   deps.observer.onSimilarity({ lane, durationMs: deps.clock.monotonicMs() - startedMs, hits: hits.length });
   return { hits, lane, space: space.name, candidates };
+}
+
+/**
+ * A query's vector in the space that serves as of this call, so that what was acknowledged before is found although
+ * another process has just switched. The question which one serves runs beside the embedding, and costs no time of its own.
+ */
+async function inCurrentSpace(deps: PromptDeps, embed: (space: ServingSpace) => Promise<Search['vector']>) {
+  const likely = deps.spaces.active();
+  const guessed = embed(likely);
+  guessed.catch(() => undefined);
+  const space = await deps.spaces.current();
+  return { space, vector: await (space.id === likely.id ? guessed : embed(space)) };
 }
 
 interface Query {

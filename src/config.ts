@@ -81,7 +81,10 @@ export const Environment = z.object({
   MODEL_MIRROR: z.url().default('https://huggingface.co').describe('Where the neural model is fetched from.'),
   EMBEDDING_THREADS: integer(1, 64, 1).describe('Threads that embed.'),
   EMBEDDING_QUEUE_LIMIT: integer(1, 1_000_000, 2_048).describe('Texts that may wait in each lane.'),
-  EMBEDDING_BASE_URL: z.url().optional().describe('Base URL of an OpenAI-compatible endpoint that embeds: it gets texts.'),
+  EMBEDDING_BASE_URL: z
+    .url()
+    .optional()
+    .describe('Base URL of an OpenAI-compatible endpoint that embeds: it gets texts.'),
   EMBEDDING_API_KEY: optional.describe('Its key.'),
   EMBEDDING_MODEL: optional.describe('Its model.'),
   EMBEDDING_DIMENSIONS: z.coerce.number().int().min(256).max(2_000).optional().describe('Dimensions of its vectors.'),

@@ -33,7 +33,7 @@ export class SpaceStore {
 
   /** Prompts without a vector in a space, counted up to `limit`. */
   async countMissing(spaceId: number, limit: number): Promise<number> {
-    const sql = `SELECT count(*)::int AS count FROM (SELECT 1 ${missingSql} LIMIT $2) AS some`;
+    const sql = `SELECT count(*)::int AS count FROM (SELECT 1 ${missingSql} LIMIT $2) AS lacking`;
     const [row] = await this.#db.read<{ count: number }>(sql, [spaceId, limit]);
     return row?.count ?? 0;
   }

@@ -1,7 +1,14 @@
 import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
 import { copyOf, textKey, VectorCache } from './cache.js';
-import type { EmbeddedText, Embedder, EmbedderState, EmbeddingObserver, EmbeddingSpace, EmbedOptions } from './embedder.js';
+import type {
+  EmbeddedText,
+  Embedder,
+  EmbedderState,
+  EmbeddingObserver,
+  EmbeddingSpace,
+  EmbedOptions,
+} from './embedder.js';
 import { EndpointCall, type EndpointConfig, EndpointRefusal, endpointSpace } from './endpoint-call.js';
 import { type Job, urgencies, WaitingRoom } from './waiting-room.js';
 
@@ -123,7 +130,11 @@ class EndpointEmbedder implements Embedder {
       const embedded = await this.#embed(jobs);
       for (const [index, job] of jobs.entries()) this.#finish(job, embedded[index] ?? neverMade());
       const durationMs = this.#deps.clock.monotonicMs() - startedMs;
-      this.#deps.observer.onBatch({ texts: jobs.length, durationMs, lane: isBackground ? 'background' : 'interactive' });
+      this.#deps.observer.onBatch({
+        texts: jobs.length,
+        durationMs,
+        lane: isBackground ? 'background' : 'interactive',
+      });
     } catch (cause) {
       const isOfText = cause instanceof EndpointRefusal && cause.reason === 'refused_text';
       for (const job of jobs) {
@@ -203,7 +214,10 @@ function faultOf(cause: unknown): Fault {
   const refusal = cause instanceof EndpointRefusal ? cause : new EndpointRefusal('unreachable');
   const details = { provider: 'embedding endpoint', reason: refusal.reason };
   if (refusal.reason === 'refused_text')
-    return new Fault('unprocessable', 'The embedding endpoint does not take the text.', { ...details, reason: 'embedding' });
+    return new Fault('unprocessable', 'The embedding endpoint does not take the text.', {
+      ...details,
+      reason: 'embedding',
+    });
   if (mayPass.has(refusal.reason))
     return new Fault('overloaded', 'The embedding endpoint is away or busy; try again shortly.', {
       ...details,

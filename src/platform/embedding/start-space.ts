@@ -61,8 +61,7 @@ function activeOf({ stored }: StartFacts): string | null {
 const preferred = ({ makeable, names }: StartFacts): string =>
   makeable.includes(names.neural) ? names.neural : names.lexical;
 
-const mayFetch = ({ wanted, isOffline, flaw }: StartFacts): boolean =>
-  wanted === 'auto' && flaw !== null && !isOffline;
+const mayFetch = ({ wanted, isOffline, flaw }: StartFacts): boolean => wanted === 'auto' && flaw !== null && !isOffline;
 
 function serve(facts: StartFacts, space: string, reason: string): StartPlan & { type: 'serve' } {
   const { names, makeable, isDecidedByHand } = facts;

@@ -26,7 +26,9 @@ export async function findSimilar(
 ): Promise<SimilarPrompts> {
   await deps.throttle.countPrompt('similar', access.userId);
   const startedMs = deps.clock.monotonicMs();
-  const { space, vector } = await inCurrentSpace(deps, (serving) => queryVector(deps, { space: serving, access, input }));
+  const { space, vector } = await inCurrentSpace(deps, (serving) =>
+    queryVector(deps, { space: serving, access, input }),
+  );
   const search: Search = {
     vector,
     excludedId: input.promptId ?? null,

@@ -44,9 +44,13 @@ export async function activateSpace(deps: SpaceDeps, target: StoredSpace, by: Ac
 
 /** The refusal of a space whose vectors this process cannot make. */
 export const unavailable = (name: string): Fault =>
-  new Fault('precondition', `This process cannot make vectors of ${name}: its model or endpoint is not configured here.`, {
-    state: 'unavailable',
-  });
+  new Fault(
+    'precondition',
+    `This process cannot make vectors of ${name}: its model or endpoint is not configured here.`,
+    {
+      state: 'unavailable',
+    },
+  );
 
 const filling = (name: string, { filled, total }: { filled: number; total: number }): Fault =>
   new Fault('precondition', `The space ${name} is being filled: ${filled} of ${total}.`, {

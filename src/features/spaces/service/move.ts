@@ -64,7 +64,8 @@ export class SelfMove {
       } catch (cause) {
         // Another process was first, or prompts came meanwhile.
         const isExpected = cause instanceof Fault && ['conflict', 'precondition', 'overloaded'].includes(cause.kind);
-        if (!isExpected) this.#deps.log.warn({ err: cause, space: goal }, 'the move to another space failed; trying again');
+        if (!isExpected)
+          this.#deps.log.warn({ err: cause, space: goal }, 'the move to another space failed; trying again');
         this.#again();
       }
     });

@@ -104,7 +104,10 @@ export class SpaceService {
    * Shape: each item is the whole state, so that whoever resumes has missed nothing; the state already seen, named by
    * `lastEventId`, is not sent again. Cost: the spaces are counted once a second, for all followers together.
    */
-  async *follow({ lastEventId }: FollowSpacesInput, signal: AbortSignal): AsyncGenerator<{ id: string; view: SpacesView }> {
+  async *follow(
+    { lastEventId }: FollowSpacesInput,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ id: string; view: SpacesView }> {
     for (let seen = lastEventId; !signal.aborted; ) {
       const view = await this.list();
       const id = stateId(view);

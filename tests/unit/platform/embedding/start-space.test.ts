@@ -50,11 +50,7 @@ const cases: Case[] = [
     { has: ['neural'], active: 'lexical-1' },
     'lexical-1 > neural',
   ],
-  [
-    'the same when neural is wanted',
-    { has: ['neural'], wanted: 'neural', active: 'lexical-1' },
-    'lexical-1 > neural',
-  ],
+  ['the same when neural is wanted', { has: ['neural'], wanted: 'neural', active: 'lexical-1' }, 'lexical-1 > neural'],
   [
     'nothing moves by itself once a person has decided',
     { has: ['neural'], active: 'lexical-1', isDecidedByHand: true },
@@ -72,7 +68,11 @@ const cases: Case[] = [
     { active: 'neural', has: ['neural'], wanted: 'lexical' },
     'lexical-1!',
   ],
-  ['an endpoint serves and is configured: it stays', { active: endpoint, has: ['endpoint'], isOffline: true }, endpoint],
+  [
+    'an endpoint serves and is configured: it stays',
+    { active: endpoint, has: ['endpoint'], isOffline: true },
+    endpoint,
+  ],
   [
     'an endpoint serves and is configured, lexical is wanted: it stays',
     { active: endpoint, has: ['endpoint'], wanted: 'lexical' },
@@ -86,14 +86,16 @@ const cases: Case[] = [
   ],
   [
     'an older database: the fullest space counts as active',
-    { has: ['neural'], vectors: [['lexical-1', 9], ['neural', 3]] },
+    {
+      has: ['neural'],
+      vectors: [
+        ['lexical-1', 9],
+        ['neural', 3],
+      ],
+    },
     'lexical-1 > neural',
   ],
-  [
-    'an older database without vectors is new',
-    { has: ['neural'], vectors: [['lexical-1', 0]] },
-    'neural',
-  ],
+  ['an older database without vectors is new', { has: ['neural'], vectors: [['lexical-1', 0]] }, 'neural'],
 ];
 
 test.each(cases)('%s', (_name, given, wanted) => {
@@ -102,8 +104,16 @@ test.each(cases)('%s', (_name, given, wanted) => {
 
 test.each([
   ['neural demanded without files', { wanted: 'neural' }, /EMBEDDER=neural, but model\.onnx is missing.*model:fetch/],
-  ['neural serves, no files, offline', { active: 'neural', isOffline: true }, /model\.onnx is missing.*OFFLINE.*lexical/],
-  ['an endpoint serves and is not configured', { active: endpoint }, /endpoint:m:256.*EMBEDDING_BASE_URL.*EMBEDDER=lexical/],
+  [
+    'neural serves, no files, offline',
+    { active: 'neural', isOffline: true },
+    /model\.onnx is missing.*OFFLINE.*lexical/,
+  ],
+  [
+    'an endpoint serves and is not configured',
+    { active: endpoint },
+    /endpoint:m:256.*EMBEDDING_BASE_URL.*EMBEDDER=lexical/,
+  ],
 ] as [string, Parameters<typeof plan>[0], RegExp][])(
   'the start is refused, with what to do: %s',
   (_name, given, words) => {

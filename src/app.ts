@@ -157,6 +157,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     spaces,
     makeable: () => embedders.spaces(),
     fillNow: (space, limit) => indexing.fillNow(space, limit),
+    fillIn: (tx, space, refusedIds) => indexing.fillIn(tx, space, refusedIds),
     wakeIndexer: () => indexing.wake(),
     fetchState,
   };

@@ -108,7 +108,7 @@ describe('a move to another space and back', () => {
     expect(resumed?.spaces.find(({ name }) => name === remote)?.state).toBe('full');
     const asked = endpoint.requests.flatMap((request) => request.texts);
     expect(asked.length, 'no text of a project was sent twice').toBe(new Set(asked).size + 15);
-  });
+  }, 90_000);
 
   test('the comparison tells how alike the spaces answer, with examples from the caller’s own projects only', async () => {
     const comparison = await administrator.client.spaces.compare.query({ name: remote });

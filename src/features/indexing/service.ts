@@ -1,5 +1,6 @@
 import type { Clock } from '../../kernel/clock.js';
-import type { Database } from '../../platform/db/database.js';
+import { Fault } from '../../kernel/fault.js';
+import type { Database, Tx } from '../../platform/db/database.js';
 import type { ServingSpace, Spaces } from '../../platform/embedding/spaces.js';
 import type { Log } from '../../platform/log.js';
 import { FillBatches } from './service/batches.js';
@@ -14,6 +15,10 @@ const tailIntervalMs = 3_000;
 const tailMs = 15 * 60_000;
 /** The wait after a round that failed, because the embedder was full or the database away. */
 const retryMs = 2_000;
+
+/** What is filled while writers wait: the prompts of the last moments, and how long that may take. */
+const fillInMost = 64;
+const fillInMs = 2_000;
 
 /** What the indexer is made of. */
 export interface IndexingDeps {
@@ -69,6 +74,24 @@ export class IndexingService {
     const batches = this.#batches(space);
     await batches.store(await new IndexingStore(this.#deps.db, space).next(beforeAllIds, limit));
     return batches.refused();
+  }
+
+  /**
+   * Fills what lacks a vector inside a transaction that keeps writers out meanwhile, those left out that get none; false,
+   * and nothing stored, when there are more than `fillInMost`, or when they cannot be embedded in `fillInMs`.
+   */
+  async fillIn(tx: Tx, space: ServingSpace, refusedIds: readonly string[]): Promise<boolean> {
+    const missing = await new IndexingStore(this.#deps.db, space).missing(tx, refusedIds, fillInMost + 1);
+    if (missing.length > fillInMost) return false;
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(fillInMs)]);
+    try {
+      await this.#batches(space).storeIn(tx, missing, signal);
+      return true;
+    } catch (cause) {
+      const isEmbedder = cause instanceof Fault && ['cancelled', 'unprocessable', 'overloaded'].includes(cause.kind);
+      if (!isEmbedder) throw cause;
+      return false;
+    }
   }
 
   /** Stops after the batch that runs. */

@@ -1,4 +1,5 @@
 import type { Database, Tx } from '../../platform/db/database.js';
+import { Prisma } from '../../platform/db/generated/client.js';
 import { wantsVectorSql } from '../../platform/db/space.js';
 import { toVectorLiteral } from '../../platform/db/vector.js';
 
@@ -38,6 +39,15 @@ export class IndexingStore {
        WHERE e.prompt_id IS NULL AND ${wantsVectorSql} AND p.id > $2::uuid ORDER BY p.id LIMIT $3`,
       [this.#space.id, afterId, limit],
     );
+  }
+
+  /** The same as a transaction sees it, all of them up to `limit`, those left out that are known to get none. */
+  missing(tx: Tx, refusedIds: readonly string[], limit: number): Promise<UnindexedPrompt[]> {
+    return tx.$queryRaw<UnindexedPrompt[]>`
+      SELECT p.id::text AS id, p.project_id::text AS "projectId", p.text, p.text_hash AS "textHash"
+      FROM prompt p LEFT JOIN embedding e ON e.prompt_id = p.id AND e.space_id = ${this.#space.id}
+      WHERE e.prompt_id IS NULL AND ${Prisma.raw(wantsVectorSql)} AND p.id <> ALL(${[...refusedIds]}::uuid[])
+      ORDER BY p.id LIMIT ${limit}`;
   }
 
   /** Takes or keeps the filling of the space for one process; false while another has it, or it is being dropped. */

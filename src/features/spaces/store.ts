@@ -1,5 +1,4 @@
 import type { Database, Tx } from '../../platform/db/database.js';
-import { Prisma } from '../../platform/db/generated/client.js';
 import { holdVectors, ringSpaces, switchSpace, wantsVectorSql } from '../../platform/db/space.js';
 
 /** A prompt whose neighbours are compared. */
@@ -108,14 +107,6 @@ export class SpaceWrites {
   /** Keeps statements that store vectors out until the commit. Faults: `overloaded` when they do not end in time. */
   hold(): Promise<void> {
     return holdVectors(this.#tx);
-  }
-
-  /** How many prompts lack a vector in a space, those left out that are known to get none. */
-  async countMissing(spaceId: number, refusedIds: readonly string[]): Promise<number> {
-    const rows = await this.#tx.$queryRaw<{ count: number }[]>`
-      SELECT count(*)::int AS count FROM prompt p WHERE ${Prisma.raw(wantsVectorSql)} AND p.id <> ALL(${[...refusedIds]}::uuid[])
-        AND NOT EXISTS (SELECT 1 FROM embedding e WHERE e.prompt_id = p.id AND e.space_id = ${spaceId})`;
-    return rows[0]?.count ?? 0;
   }
 
   /** Whether a space is there and not being dropped. Lock: its row, against being dropped meanwhile. */

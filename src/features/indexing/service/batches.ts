@@ -1,8 +1,9 @@
 import { Fault } from '../../../kernel/fault.js';
-import type { Database } from '../../../platform/db/database.js';
+import type { Database, Tx } from '../../../platform/db/database.js';
+import type { EmbeddingLane } from '../../../platform/embedding/embedder.js';
 import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import type { Log } from '../../../platform/log.js';
-import { IndexingStore, type UnindexedPrompt } from '../store.js';
+import { type IndexedVector, IndexingStore, type UnindexedPrompt } from '../store.js';
 
 /** Texts of one batch: an insert of so many vectors holds the embedded engine's one session for about 20 ms. */
 const batchSize = 32;
@@ -76,17 +77,29 @@ export class FillBatches {
     this.#deps.log.warn({ err: cause, promptId: id, space }, 'a text cannot be embedded');
   }
 
+  /** The same inside a transaction that waits for it: embedded before searches. Faults: those of `Embedder.embed`. */
+  async storeIn(tx: Tx, prompts: readonly UnindexedPrompt[], signal: AbortSignal): Promise<void> {
+    for (const ofProject of byProject(prompts))
+      await this.#store.put(tx, await this.#embed(ofProject, 'interactive', signal));
+  }
+
   async #embedAndStore(prompts: readonly UnindexedPrompt[]): Promise<number> {
-    const { db, space, signal } = this.#deps;
-    const embedded = await space.embedder.embed(
-      prompts.map(({ text }) => text),
-      { lane: 'background', scope: prompts[0]?.projectId ?? '', signal },
-    );
-    const vectors = prompts.flatMap((prompt, index) => {
+    const vectors = await this.#embed(prompts, 'background', this.#deps.signal);
+    return this.#deps.db.transaction((tx) => this.#store.put(tx, vectors));
+  }
+
+  async #embed(
+    prompts: readonly UnindexedPrompt[],
+    lane: EmbeddingLane,
+    signal: AbortSignal,
+  ): Promise<IndexedVector[]> {
+    const texts = prompts.map(({ text }) => text);
+    const scope = prompts[0]?.projectId ?? '';
+    const embedded = await this.#deps.space.embedder.embed(texts, { lane, scope, signal });
+    return prompts.flatMap((prompt, index) => {
       const one = embedded[index];
       return one === undefined ? [] : [{ prompt, ...one }];
     });
-    return db.transaction((tx) => this.#store.put(tx, vectors));
   }
 }
 

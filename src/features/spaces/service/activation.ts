@@ -90,19 +90,21 @@ async function switchWhenFull(deps: SpaceDeps, target: StoredSpace, change: Swit
   throw filling(target.name, { filled: total - (await store.countMissing(target.id, total)), total });
 }
 
-/** One transaction; null, and nothing changed, while the space still lacks a vector. */
+/** One transaction; null, and nothing of it switched, while the space lacks more than can be filled meanwhile. */
 async function trySwitch(
-  { db, ids, clock }: SpaceDeps,
-  { id, name }: StoredSpace,
+  { db, ids, clock, spaces, fillIn }: SpaceDeps,
+  target: StoredSpace,
   { by, was, comparison, refused }: Switch & { refused: string[] },
 ): Promise<number | null> {
+  const { id, name } = target;
   const startedMs = clock.monotonicMs();
   const isDone = await db.transaction(async (tx) => {
     const writes = new SpaceWrites(tx);
     await writes.hold();
     if (!(await writes.lock(id)))
       throw new Fault('precondition', `The space ${name} is being dropped.`, { state: 'dropping' });
-    if ((await writes.countMissing(id, refused)) > 0) return false;
+    // Under a steady load there are always some of the last moments: waiting for none of them would wait for ever.
+    if (!(await fillIn(tx, spaces.serving(target), refused))) return false;
     await writes.activate(id);
     const { meanOverlap, sampled } = comparison;
     const details = { space: name, was, meanOverlap, sampled, refused: refused.length };

@@ -15,6 +15,11 @@ interface ModelCall {
 
 /** By the first digit of a status; an upgrade (101) is no answer. */
 const httpFamilies = [undefined, undefined, '2xx', '3xx', '4xx', '5xx'] as const;
+interface SimilaritySearch {
+  lane: 'exact' | 'hnsw' | 'words' | 'hybrid';
+  durationMs: number;
+  hits: number;
+}
 
 /** The metrics as the rooms see them: each tells what happened and knows no metric's name. */
 export function createObservers(metrics: Metrics) {
@@ -65,7 +70,7 @@ function promptObserver(metrics: Metrics) {
     onFinished: (status: ModelCall['outcome']) => metrics.prompts.inc({ status }),
     onResponse: (status: ModelCall['outcome']) => metrics.responses.inc({ status }),
     onModel: (call: ModelCall) => observeModel(metrics, call),
-    onSimilarity({ lane, durationMs, hits }: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }) {
+    onSimilarity({ lane, durationMs, hits }: SimilaritySearch) {
       metrics.similarityDuration.observe({ lane }, durationMs / 1_000);
       metrics.similarityHits.observe(hits);
     },

@@ -3,6 +3,7 @@ import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
 import * as removal from './features/prompts/service/removal.js';
+import { LargeProjects } from './features/large-projects/service.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
 import { Generations } from './features/prompts/service/generation.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
@@ -46,6 +47,8 @@ export interface AppOptions {
   providers?: ProviderRouter;
   /** The folder of the compiled program, where the worker threads are; tests run from source and name `dist`. */
   compiledUrl?: URL;
+  /** How long the embedded engine must have been quiet before it builds an index of a large project. */
+  annQuietMs?: number;
   /** See `DatabaseDeps.seedTarball`. */
   seedTarball?: string;
 }
@@ -145,10 +148,21 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
 
   const indexing = new IndexingService({ db, spaces, log });
   lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
+  const annIndexes = new LargeProjects({
+    db,
+    spaces,
+    clock,
+    log,
+    observer: observers.annIndexes,
+    minVectors: config.search.annMinVectors,
+    quietMs: options.annQuietMs ?? annQuietMs,
+  });
+  lifecycle.onClose('large projects', deadlinesMs.small, () => annIndexes.close());
   const providers = options.providers ?? chooseProviders(config.llm, { clock });
   const promptDeps: PromptDeps = {
     db,
     spaces,
+    annIndexes,
     providers,
     throttle,
     cursors,
@@ -192,7 +206,8 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     renderMetrics: () => metrics.render(),
   };
   const { dataDir } = config.db;
-  collectGauges(metrics, { version, dataDir, db, embedder, space: space.name, passwords: auth.passwords });
+  const gauged = { version, dataDir, db, annIndexes, embedder, space: space.name, passwords: auth.passwords };
+  collectGauges(metrics, gauged);
   const metricsServer = createMetricsServer(probes, config.metrics);
   lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
   const door = await createHttpServer({
@@ -216,7 +231,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   lifecycle.onClose('generations', drainDeadlineMs, () => generations.drain(drainMs));
   lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
 
-  await leases.start();
+  await Promise.all([leases.start(), annIndexes.start()]);
   indexing.wake();
   const [url, metricsUrl] = await Promise.all([
     door.listen().catch(portFault('PORT')),
@@ -230,6 +245,9 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     close: () => lifecycle.close(),
   };
 }
+
+/** The embedded engine stands still while it builds an index: only after a minute without a write or a search. */
+const annQuietMs = 60_000;
 
 /** How long each part may take to close; together with the drain they stay within ten seconds. */
 const deadlinesMs = { small: 1_000, door: 3_000, embedder: 2_000, database: 8_000 } as const;

@@ -49,8 +49,10 @@ function complain(cause: unknown, isStopped: boolean): number {
   return cause instanceof CommandError ? cause.exitCode : 1;
 }
 
-const inOneLine = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s*\n\s*/g, ' ');
+/** Hoisted: this file runs from its top, before a constant down here would be there. */
+function inOneLine(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s*\n\s*/g, ' ');
+}
 
 /** The commands. `onInterrupt` is asked for by those that stop midway; the service itself stops in its own way. */
 function program(terminal: Terminal, watchInterrupts: () => void): Command {

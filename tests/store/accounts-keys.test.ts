@@ -143,6 +143,7 @@ describe('credentials', () => {
         return db.read(sql, values);
       },
       listen: (channel, onWake) => db.listen(channel, onWake),
+      alone: (signal, work) => db.alone(signal, work),
       check: () => db.check(),
       close: () => db.close(),
     };

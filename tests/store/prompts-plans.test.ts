@@ -4,7 +4,13 @@ import { systemIds } from '../../src/kernel/ids.js';
 import { ensureSpace } from '../../src/platform/db/space.js';
 import { EventLog } from '../../src/platform/events/log.js';
 import { PromptReads } from '../../src/features/prompts/store/reads.js';
-import { countVectors, type Search, similarPrompts, vectorOf } from '../../src/features/prompts/store/search.js';
+import {
+  countVectors,
+  nearbyPrompts,
+  type Search,
+  similarPrompts,
+  vectorOf,
+} from '../../src/features/prompts/store/search.js';
 import {
   getPrompt,
   listPrompts,
@@ -121,7 +127,8 @@ test('no statement of the room can be built without the project it is bound to',
     listResponses(tenant, ids.uuid(), null),
     promptByKey(tenant, { userId: ids.uuid(), idempotencyKey: 'k' }),
     similarPrompts(tenant, near),
-    countVectors(tenant, near),
+    countVectors(tenant, near, 10),
+    nearbyPrompts(tenant, near, { engine: 'server', depth: { efSearch: 40, candidates: 20 } }),
     vectorOf(tenant, ids.uuid()),
   ];
   for (const { text, values } of statements) {

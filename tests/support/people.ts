@@ -5,11 +5,11 @@ import type { TestPerson, TestService } from './service.js';
 export type Member = TestPerson & { id: string };
 
 /** A shared project with people of the roles that were asked for. */
-export interface Team {
+export interface Team<Roles extends Role[] = Role[]> {
   projectId: string;
   owner: Member;
   /** The others, in the order of the roles. */
-  others: Member[];
+  others: { [Index in keyof Roles]: Member };
 }
 
 const withId = (person: TestPerson): Member => ({ ...person, id: person.session.user.id });
@@ -18,12 +18,12 @@ const withId = (person: TestPerson): Member => ({ ...person, id: person.session.
 export const stranger = async (service: TestService): Promise<Member> => withId(await service.signUp());
 
 /** A new project of a new owner, which one person of each role has joined by an invitation. */
-export async function teamOf(service: TestService, ...roles: Role[]): Promise<Team> {
+export async function teamOf<Roles extends Role[]>(service: TestService, ...roles: Roles): Promise<Team<Roles>> {
   const owner = await stranger(service);
   const { id: projectId } = await owner.client.projects.create.mutate({ name: 'Together' });
   const others: Member[] = [];
   for (const role of roles) others.push(await joining(service, { projectId, owner }, role));
-  return { projectId, owner, others };
+  return { projectId, owner, others: others as Team<Roles>['others'] };
 }
 
 /** Somebody new who joins the project with a role. */

@@ -68,6 +68,11 @@ export function startSecond(first: TestService, options: AppOptions = {}): Promi
   return serve(first.env, { ...options, onDispose: () => Promise.resolve() });
 }
 
+/** Starts a service on a database that is there already, or whose place is. */
+export function serveOn(env: Record<string, string>, options: AppOptions = {}): Promise<TestService> {
+  return serve({ ...defaults, ...env }, { ...options, onDispose: () => Promise.resolve() });
+}
+
 /** A client for a token, or for nobody. */
 export const clientFor = (url: string, options: Partial<ClientOptions> = {}): PromptwellClient =>
   createPromptwellClient({ url, WebSocket, ...options });

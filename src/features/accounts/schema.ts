@@ -245,8 +245,11 @@ export type InvitationView = z.infer<typeof InvitationView>;
 /** All open invitations of a project: at most 100. */
 export const InvitationListView = z.strictObject({ items: z.array(InvitationView) });
 
-/** A new invitation, with its token: shown this once. */
-export const NewInvitationView = z.strictObject({ ...InvitationView.shape, token: z.string() });
+/**
+ * A new invitation, with its token: shown this once. `link` is the path of the page that lets people in, on whatever
+ * address this service is reached by.
+ */
+export const NewInvitationView = z.strictObject({ ...InvitationView.shape, token: z.string(), link: z.string() });
 /** A new invitation with its token. */
 export type NewInvitationView = z.infer<typeof NewInvitationView>;
 

@@ -189,7 +189,10 @@ export interface SimilarPrompts {
   /** How it was searched: every vector of the project, or its approximate index. */
   lane: 'exact' | 'hnsw';
   space: string;
-  /** How many vectors passed the filter. */
+  /**
+   * How many vectors passed the filter. By lane: `exact`, that many were compared; `hnsw`, without a filter the size of the
+   * index as counted within the last minutes, with one at least that many (counting stops at what decides the lane).
+   */
   candidates: number;
 }
 

@@ -198,7 +198,7 @@ async function describe(folder: string, name: string): Promise<Backup | undefine
 
 async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch((cause: unknown) => {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return [];
     throw cause;
   });
 }

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
+import { aloneEmbedded } from './alone.js';
 import { addBackup, observed, readBackups, removeDrafts } from './backups.js';
 import { ChangeTimer } from './change-timer.js';
 import { openCluster } from './cluster.js';
@@ -114,6 +115,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     pool,
     isAlive: () => thread.isAlive,
     listen: (channel, onWake) => bell.listen(pool, channel, onWake),
+    alone: (_, work) => aloneEmbedded(pool, work),
     close: async () => {
       isClosing = true;
       await upkeep.finish();

@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
+import { aloneOnServer } from './alone.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import { observed } from './backups.js';
@@ -50,6 +51,7 @@ export async function openServer(deps: ServerDeps): Promise<Engine> {
     pool,
     isAlive: () => true,
     listen: (channel, onWake) => bell.listen(channel, onWake),
+    alone: (signal, work) => aloneOnServer({ directUrl: config.directUrl, pool, signal }, work),
     close: async () => {
       await bell.close();
       await pool.end();

@@ -137,6 +137,19 @@ export const catalogue = {
     labels: {},
     buckets: [0, 1, 2, 5, 10, 20, 50],
   },
+  annIndexes: {
+    kind: 'gauge',
+    name: 'promptwell_ann_indexes',
+    help: 'Approximate indexes of large projects, by state, as this process believes them.',
+    labels: { state: ['building', 'ready', 'failed'] },
+  },
+  annBuildDuration: {
+    kind: 'histogram',
+    name: 'promptwell_ann_build_duration_seconds',
+    help: "Time of building a large project's index.",
+    labels: { outcome: ['completed', 'failed'] },
+    buckets: [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
+  },
   subscriptions: {
     kind: 'gauge',
     name: 'promptwell_subscriptions',
@@ -160,7 +173,7 @@ export const catalogue = {
     kind: 'counter',
     name: 'promptwell_throttled_total',
     help: "Calls refused by a rate limit, by the limit's name.",
-    labels: { bucket: ['create', 'similar', 'login', 'signup'] },
+    labels: { bucket: ['create', 'similar', 'login', 'signup', 'invitation'] },
   },
   spendRefused: {
     kind: 'counter',

@@ -3,11 +3,14 @@ import type { Embedder } from '../embedding/embedder.js';
 import { diskOf } from './disk.js';
 import type { Metrics } from './registry.js';
 
+const annStates = ['building', 'ready', 'failed'] as const;
+
 /** What gauges are read from. */
 export interface Gauged {
   version: string;
   dataDir: string;
   db: Database;
+  annIndexes: { states(): Record<(typeof annStates)[number], number> };
   embedder: Embedder;
   space: string;
   passwords: { readonly waiting: number };
@@ -15,13 +18,17 @@ export interface Gauged {
 
 /** Sets the gauges whose truth lives elsewhere, each time that Prometheus asks. */
 export function collectGauges(metrics: Metrics, gauged: Gauged): void {
-  const { version, dataDir, db, embedder, space, passwords } = gauged;
+  const { version, dataDir, db, annIndexes, embedder, space, passwords } = gauged;
   metrics.buildInfo.set({ version, engine: db.engine, space }, 1);
   metrics.collect('databasePool', (gauge) => {
     const { totalCount, idleCount, waitingCount } = db.pool;
     gauge.set({ state: 'active' }, totalCount - idleCount);
     gauge.set({ state: 'idle' }, idleCount);
     gauge.set({ state: 'waiting' }, waitingCount);
+  });
+  metrics.collect('annIndexes', (gauge) => {
+    const counts = annIndexes.states();
+    for (const state of annStates) gauge.set({ state }, counts[state]);
   });
   metrics.collect('dataDisk', (gauge) => {
     const { sizeBytes, freeBytes } = diskOf(dataDir);

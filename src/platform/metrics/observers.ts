@@ -40,6 +40,10 @@ export function createObservers(metrics: Metrics) {
       metrics.responses.inc({ status: 'failed' }, count);
     },
   };
+  const annIndexes = {
+    onBuilt: ({ outcome, durationMs }: { outcome: 'completed' | 'failed'; durationMs: number }) =>
+      metrics.annBuildDuration.observe({ outcome }, durationMs / 1_000),
+  };
   const feed = {
     onSubscriptions: (open: number) => metrics.subscriptions.set(open),
     onDelivered: (kind: EventKind) => metrics.deliveries.inc({ kind }),
@@ -48,6 +52,7 @@ export function createObservers(metrics: Metrics) {
   return {
     embedding,
     prompts,
+    annIndexes,
     feed,
     onCall({ path, code, durationMs }: { path: string; code: string; durationMs: number }) {
       metrics.requests.inc({ procedure: path, code });

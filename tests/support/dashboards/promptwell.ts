@@ -265,6 +265,21 @@ const search: Panel[] = [
     unit: 'short',
     series: { mean: mean(metric.similarityHits), median: quantile(0.5, metric.similarityHits) },
   },
+  {
+    title: 'Indexes of large projects',
+    about:
+      'failed: the build is tried again; its projects are searched exactly meanwhile, slower and right. The log says why.',
+    unit: 'short',
+    series: { '{{state}}': `max by (state) (${metric.annIndexes})` },
+  },
+  {
+    title: 'Time to build an index, mean of a day',
+    about: 'In the background, one at a time. 0: none was built.',
+    unit: 's',
+    series: {
+      seconds: `${increase(part(metric.annBuildDuration, 'sum'), '24h')} / (${increase(part(metric.annBuildDuration, 'count'), '24h')} > 0) or vector(0)`,
+    },
+  },
 ];
 
 const live: Panel[] = [

@@ -64,7 +64,8 @@ export class InvitationService {
       await appendAudit(tx, ids, { projectId, userId, action: 'invitation.created', details });
       return inserted;
     });
-    return { ...invitationView(row, projectId), token };
+    // Behind `#`: no browser sends it, so no log and no proxy sees it.
+    return { ...invitationView(row, projectId), token, link: `/join#${token}` };
   }
 
   /** The invitations by which somebody could join now, newest first. */

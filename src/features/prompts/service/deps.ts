@@ -29,10 +29,19 @@ export interface PromptObserver {
   onInterrupted(prompts: number): void;
 }
 
+/** Which large projects have an approximate index of their own. */
+export interface AnnIndexes {
+  /** How many vectors the index had when last counted; undefined when there is none. May be a moment old. */
+  find(projectId: string, spaceId: number): number | undefined;
+  /** Told how many vectors a search compared one by one. */
+  onCompared(projectId: string, spaceId: number, vectors: number): void;
+}
+
 /** What the prompt services are made of. */
 export interface PromptDeps {
   db: Database;
   spaces: Spaces;
+  annIndexes: AnnIndexes;
   providers: ProviderRouter;
   /** Counts a call of a user. Faults: `rateLimited`. */
   throttle: { countPrompt(bucket: PromptBucket, userId: string): Promise<void> };

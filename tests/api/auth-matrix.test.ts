@@ -49,7 +49,7 @@ const table: Readonly<Record<string, Access>> = {
   'retention.get': 'retention:manage',
   'retention.preview': 'retention:manage',
   'retention.set': 'retention:manage',
-  'retention.apply': 'retention:manage',
+  'retention.applyNow': 'retention:manage',
   'system.info': 'user',
 };
 

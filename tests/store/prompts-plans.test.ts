@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
+import { annIndexName, createAnnIndexSql } from '../../src/platform/db/ann-index.js';
 import { ensureSpace } from '../../src/platform/db/space.js';
 import { EventLog } from '../../src/platform/events/log.js';
 import { PromptReads } from '../../src/features/prompts/store/reads.js';
@@ -81,6 +82,27 @@ test.each([
   expect(text).toContain('embedding_project_id_space_id_prompt_id_idx');
   expect(text).toMatch(/Index Cond: \(\(project_id = '[0-9a-f-]{36}'::uuid\) AND \(space_id = \d+\)/);
   expect(text).not.toContain('tempting');
+});
+
+test.each([
+  ['without a filter', {}],
+  ['with a filter', { environment: 'development' }],
+])("the approximate lane is served by the project's own index and by nothing else, %s", async (_, filter) => {
+  const { engine } = test_.db;
+  const large = { ...tenant, projectId: projects[1] };
+  await test_.db.read(createAnnIndexSql(large, { engine, dimensions }), []);
+  const statement = nearbyPrompts(large, { ...near, filter }, { engine, depth: { efSearch: 40, candidates: 20 } });
+  const text = await plan(statement);
+  expect(text).toContain(`Index Scan using ${annIndexName(large)} on embedding e`);
+  expect(text).toContain('Order By: ');
+  expect(text).toContain('One-Time Filter: ');
+  expect(text).not.toContain('tempting');
+  expect(text).not.toMatch(/Seq Scan on (embedding|prompt)/);
+  // The exact lane stays away from it.
+  expect(await plan(similarPrompts(large, { ...near, filter }))).not.toContain('ann_');
+  await test_.db.read(`DROP INDEX ${annIndexName(large)}`, []);
+  const gone = await test_.db.read(statement.text, statement.values);
+  expect(gone).toMatchObject([{ id: null, found: 0, farthest: null }]);
 });
 
 test('the exact lane finds every vector of a small project beside a large one', async () => {

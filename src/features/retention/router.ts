@@ -27,7 +27,8 @@ export const createRetentionRouter = (retention: RetentionService) =>
       .input(SetRetentionInput)
       .output(SetView)
       .mutation(({ ctx, input }) => retention.set(ctx.access, input)),
-    apply: managing
+    // tRPC keeps `apply` for itself.
+    applyNow: managing
       .input(RetentionInput.prefault({}))
       .output(AppliedView)
       .mutation(({ ctx }) => retention.apply(ctx.access)),

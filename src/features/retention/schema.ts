@@ -14,7 +14,7 @@ export const RetentionDays = z.strictObject({ promptDays: days, responseDays: da
 /** For how many days something is kept. */
 export type RetentionDays = z.infer<typeof RetentionDays>;
 
-/** Input of `retention.get` and `retention.apply`. */
+/** Input of `retention.get` and `retention.applyNow`. */
 export const RetentionInput = z.strictObject({ projectId });
 
 /** Input of `retention.preview`: what is left out is as stored. */

@@ -126,8 +126,8 @@ export const catalogue = {
   similarityDuration: {
     kind: 'histogram',
     name: 'promptwell_similarity_duration_seconds',
-    help: 'Time of the nearest-neighbour statement alone.',
-    labels: { lane: ['exact', 'hnsw'] },
+    help: 'Time of a similarity search, embedding included: by vectors (exact or indexed), by words, or by both.',
+    labels: { lane: ['exact', 'hnsw', 'words', 'hybrid'] },
     buckets: callSeconds,
   },
   similarityHits: {

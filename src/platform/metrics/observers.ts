@@ -15,6 +15,11 @@ interface ModelCall {
 
 /** By the first digit of a status; an upgrade (101) is no answer. */
 const httpFamilies = [undefined, undefined, '2xx', '3xx', '4xx', '5xx'] as const;
+interface SimilaritySearch {
+  lane: 'exact' | 'hnsw' | 'words' | 'hybrid';
+  durationMs: number;
+  hits: number;
+}
 
 /** The metrics as the rooms see them: each tells what happened and knows no metric's name. */
 export function createObservers(metrics: Metrics) {
@@ -25,20 +30,6 @@ export function createObservers(metrics: Metrics) {
     },
     onCache: (result) => metrics.embeddingCache.inc({ result }),
     onThreadReplaced: () => metrics.embeddingThreadsReplaced.inc(),
-  };
-  const prompts = {
-    onFinished: (status: ModelCall['outcome']) => metrics.prompts.inc({ status }),
-    onResponse: (status: ModelCall['outcome']) => metrics.responses.inc({ status }),
-    onModel: (call: ModelCall) => observeModel(metrics, call),
-    onSimilarity({ lane, durationMs, hits }: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }) {
-      metrics.similarityDuration.observe({ lane }, durationMs / 1_000);
-      metrics.similarityHits.observe(hits);
-    },
-    onInterrupted(count: number) {
-      metrics.interruptedPrompts.inc(count);
-      metrics.prompts.inc({ status: 'failed' }, count);
-      metrics.responses.inc({ status: 'failed' }, count);
-    },
   };
   const annIndexes = {
     onBuilt: ({ outcome, durationMs }: { outcome: 'completed' | 'failed'; durationMs: number }) =>
@@ -51,7 +42,7 @@ export function createObservers(metrics: Metrics) {
   };
   return {
     embedding,
-    prompts,
+    prompts: promptObserver(metrics),
     annIndexes,
     feed,
     onCall({ path, code, durationMs }: { path: string; code: string; durationMs: number }) {
@@ -71,6 +62,23 @@ export function createObservers(metrics: Metrics) {
     onSockets: (open: number) => metrics.sockets.set(open),
     onThrottled: (bucket: ThrottleBucket) => metrics.throttled.inc({ bucket }),
     onBackup: (outcome: 'completed' | 'failed') => metrics.backups.inc({ outcome }),
+  };
+}
+
+function promptObserver(metrics: Metrics) {
+  return {
+    onFinished: (status: ModelCall['outcome']) => metrics.prompts.inc({ status }),
+    onResponse: (status: ModelCall['outcome']) => metrics.responses.inc({ status }),
+    onModel: (call: ModelCall) => observeModel(metrics, call),
+    onSimilarity({ lane, durationMs, hits }: SimilaritySearch) {
+      metrics.similarityDuration.observe({ lane }, durationMs / 1_000);
+      metrics.similarityHits.observe(hits);
+    },
+    onInterrupted(count: number) {
+      metrics.interruptedPrompts.inc(count);
+      metrics.prompts.inc({ status: 'failed' }, count);
+      metrics.responses.inc({ status: 'failed' }, count);
+    },
   };
 }
 

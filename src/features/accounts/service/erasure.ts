@@ -98,6 +98,15 @@ export class ErasureService {
     return totalOf(traces);
   }
 
+  /** Counts what erasing a prompt would remove. Faults: `notFound`. */
+  previewPrompt(id: string): Promise<Omit<ErasureCounts, 'apiKeys'>> {
+    return this.#deps.db.transaction(async (tx) => {
+      const counts = await new ErasureStore(tx).countOfPrompt(id);
+      if (counts.prompts === 0) throw notFound('prompt');
+      return counts;
+    });
+  }
+
   /** Erases one prompt, in whichever project it is. Faults: `notFound`. */
   async erasePrompt(id: string): Promise<void> {
     await this.#deps.db.transaction(async (tx) => {

@@ -84,6 +84,12 @@ export class OperatorService {
     return personal.id;
   }
 
+  /** The account of a name, as far as a command shows it. Faults: `notFound`. */
+  async account(username: string): Promise<{ id: string; username: string }> {
+    const { id, username: asStored } = await this.#named(username);
+    return { id, username: asStored };
+  }
+
   async #named(username: string): Promise<CredentialsRow> {
     const account = await this.#lookups.byUsernameKey(usernameKeyOf(username), '');
     if (account === null) throw notFound('user');

@@ -60,6 +60,17 @@ export class ErasureStore {
     return counts ?? { prompts: 0, responses: 0, vectors: 0, events: 0, apiKeys: 0 };
   }
 
+  /** What there is of one prompt; `events` lose its texts and stay. */
+  async countOfPrompt(id: string): Promise<Omit<ErasureCounts, 'apiKeys'>> {
+    const [counts] = await this.#tx.$queryRaw<Omit<ErasureCounts, 'apiKeys'>[]>`
+      SELECT (SELECT count(*)::int FROM prompt WHERE id = ${id}::uuid) AS prompts,
+        (SELECT count(*)::int FROM response r JOIN prompt p ON p.project_id = r.project_id AND p.id = r.prompt_id
+          WHERE p.id = ${id}::uuid) AS responses,
+        (SELECT count(*)::int FROM embedding WHERE prompt_id = ${id}::uuid) AS vectors,
+        (SELECT count(*)::int FROM event WHERE prompt_id = ${id}::uuid) AS events`;
+    return counts ?? { prompts: 0, responses: 0, vectors: 0, events: 0 };
+  }
+
   /** Deletes some thousand of a project's events; answers how many. */
   deleteEvents(projectId: string): Promise<number> {
     return this.#tx.$executeRaw`

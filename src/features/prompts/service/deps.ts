@@ -25,7 +25,7 @@ export interface PromptObserver {
     usage: LlmUsage | null;
     costUsd: number | null;
   }): void;
-  onSimilarity(search: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }): void;
+  onSimilarity(search: { lane: 'exact' | 'hnsw' | 'words' | 'hybrid'; durationMs: number; hits: number }): void;
   onInterrupted(prompts: number): void;
 }
 

@@ -169,13 +169,14 @@ describe.runIf(engineUnderTest === 'server')('the backup of a server', () => {
   it('LM-9: that lacks rows does not verify, blocks the migration and is not kept', async () => {
     await using test = await filled();
     await using folder = await createTestFolder();
+    const before = await contentsOf(test.config);
     await addMigration(test.migrationsDir, '20990101000000_pending', 'CREATE TABLE pending (id int)');
     const lossy = await toolsWith(folder.path, (real) => `exec ${real} "$@" --exclude-table-data=event`);
     await expect(test.open(withPgDump(test.config, lossy))).rejects.toThrow(
       /backup, which failed.*public\.event holds 0 rows in place of 2/s,
     );
     expect(await filesOf(test.config)).toEqual([]);
-    expect((await contentsOf(test.config)).structure.join()).not.toContain('pending');
+    expect(await contentsOf(test.config)).toEqual(before);
     await test.open().then((db) => db.close());
   });
 

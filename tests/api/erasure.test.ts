@@ -144,9 +144,10 @@ describe('an erased project', () => {
       (await refusal(bearer.prompts.list.query({}))).code === 'UNAUTHORIZED' ? true : undefined,
     );
     expect(
-      await service.app.db.read('SELECT user_id AS "userId", action, details FROM audit_entry WHERE project_id = $1', [
-        projectId,
-      ]),
+      await service.app.db.read(
+        'SELECT user_id AS "userId", action, details FROM audit_entry WHERE project_id = $1 ORDER BY id DESC LIMIT 1',
+        [projectId],
+      ),
     ).toEqual([
       {
         userId: ada.session.user.id,

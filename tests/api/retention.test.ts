@@ -100,6 +100,8 @@ describe('the days of a project', () => {
     });
     clock.turnMs(-(59 * 60_000 + 2_000));
     expect(await texts()).toEqual(['young', 'old']);
+    expect(await ada.client.retention.applyNow.mutate({})).toEqual({ prompts: 1, responses: 0, events: 0 });
+    expect(await texts()).toEqual(['young']);
   });
 
   test('are looked at without being stored: nothing goes by a preview', async () => {

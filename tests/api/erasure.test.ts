@@ -278,7 +278,7 @@ describe('the command line', () => {
     expect([two.code, two.stdout]).toEqual([0, expect.stringContaining('Doomed is erased.\n')]);
     const { username } = ada.session.user;
     const three = await promptwell(own, ['erase', 'user', username, '--scrub'], `${username}\n`);
-    expect([three.code, three.stdout]).toEqual([
+    expect([three.code, three.stdout], three.stderr).toEqual([
       0,
       expect.stringMatching(new RegExp(`${username} is erased\\.\n\\d+ tables written anew in [\\d.]+ s\\.\n$`)),
     ]);

@@ -224,7 +224,7 @@ const search: Panel[] = [
     title: 'Texts in a run',
     about: 'What queued while the last run was on is embedded together: large batches mean a busy embedder.',
     unit: 'short',
-    series: { mean: mean(metric.embeddingBatch), p95: quantile(0.95, metric.embeddingBatch) },
+    series: { mean: mean(metric.embeddingBatch) },
   },
   {
     title: 'Texts embedded a second',
@@ -263,7 +263,7 @@ const search: Panel[] = [
     title: 'Hits in an answer',
     about: 'Falling to 0: prompts without vectors (see the queue), or a minScore that nothing reaches.',
     unit: 'short',
-    series: { mean: mean(metric.similarityHits), median: quantile(0.5, metric.similarityHits) },
+    series: { mean: mean(metric.similarityHits) },
   },
   {
     title: 'Indexes of large projects',

@@ -138,7 +138,7 @@ export const catalogue = {
   similarityDuration: {
     kind: 'histogram',
     name: 'promptwell_similarity_duration_seconds',
-    help: 'Time of a similarity search, embedding included: by vectors (exact or indexed), by words, or by both.',
+    help: 'Time of the statements of a similarity search: by vectors (exact, or through an index), by words, or by both.',
     labels: { lane: ['exact', 'hnsw', 'words', 'hybrid'] },
     buckets: callSeconds,
   },

@@ -102,7 +102,7 @@ async function byWords(asked: Asked): Promise<Found> {
   return { hits: await hydrated(asked, ranked, []), lane: 'words', candidates: laneHits.length };
 }
 
-/** What is not among the `limit` nearest and holds no word has so many better hits that no more need be looked at. */
+/** What is neither among the `limit` nearest nor brought by a word has so many better hits that it need not be looked at. */
 async function byBoth(asked: Asked): Promise<Found> {
   const { rows, lane, candidates } = await nearest(asked);
   const { minScore } = asked.input;

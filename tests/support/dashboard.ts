@@ -99,14 +99,15 @@ const rows: Record<string, Graph[]> = {
       unit: 'short',
       series: {
         '{{state}}': `max by (state) (${name.annIndexes})`,
-        'builds {{outcome}}': `sum by (outcome) (increase(${name.annBuildDuration}_count[1d]))`,
+        'builds {{outcome}}': `sum by (outcome) (increase(${name.annBuildDuration}_bucket{le="+Inf"}[1d])) or vector(0)`,
       },
     },
     {
       title: 'Building an index, median',
       unit: 's',
       series: {
-        seconds: `sum(increase(${name.annBuildDuration}_sum[1d])) / (sum(increase(${name.annBuildDuration}_count[1d])) > 0) or vector(0)`,
+        // NaN, the median of nothing, is dropped by the comparison.
+        seconds: `histogram_quantile(0.5, sum by (le) (increase(${name.annBuildDuration}_bucket[1d]))) >= 0 or vector(0)`,
       },
     },
     { title: 'Hits in an answer, median', unit: 'short', series: { hits: quantile(0.5, name.similarityHits) } },

@@ -2,11 +2,13 @@ import { type Config, ConfigError } from './config.js';
 import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
+import * as removal from './features/prompts/service/removal.js';
 import { LargeProjects } from './features/large-projects/service.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
 import { Generations } from './features/prompts/service/generation.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
 import { PromptService } from './features/prompts/service/prompts.js';
+import { startRetention } from './features/retention/service/upkeep.js';
 import { createMetricsServer } from './http/probes.js';
 import { createHttpServer } from './http/server.js';
 import { type Clock, systemClock } from './kernel/clock.js';
@@ -20,6 +22,7 @@ import type { Database } from './platform/db/database.js';
 import { ensureSpace } from './platform/db/space.js';
 import { chooseEmbedder } from './platform/embedding/choose.js';
 import type { Embedder } from './platform/embedding/embedder.js';
+import { heedForgotten } from './platform/embedding/forgetting.js';
 import { createEmbedder } from './platform/embedding/pool.js';
 import type { Spaces } from './platform/embedding/spaces.js';
 import { EventBus } from './platform/events/bus.js';
@@ -89,8 +92,16 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const cursors = new CursorCodec(keys.cursors);
   // Before the database: a missing model is said at once, not after the first start's seconds.
   const chosen = await chooseEmbedder(config.embedding);
-  const onBackup = observers.onBackup;
-  const db = await openDatabase({ config: config.db, clock, ids, log, onBackup, ...databaseOptions(options) });
+  const { onBackup, onStatement } = observers;
+  const db = await openDatabase({
+    config: config.db,
+    clock,
+    ids,
+    log,
+    onBackup,
+    onStatement,
+    ...databaseOptions(options),
+  });
   lifecycle.onClose('database', deadlinesMs.database, () => db.close());
 
   const embedder =
@@ -105,6 +116,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     });
   lifecycle.onClose('embedder', deadlinesMs.embedder, () => embedder.close());
   const space = { ...embedder.space, id: await ensureSpace(db, embedder.space), embedder };
+  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, embedder));
   const spaces: Spaces = { active: () => space };
 
   const throttle = new Throttle({
@@ -116,14 +128,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
   const auth = createAuth({ keys, clock, ids, config: config.auth });
-  const accounts = await createAccounts({
-    db,
-    clock,
-    ids,
-    auth,
-    throttle,
-    config: config.auth,
-  });
+  const accounts = await createAccounts({ db, clock, ids, auth, cursors, throttle, removal, config: config.auth });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
 
   const events = new EventLog(db);
@@ -139,6 +144,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     retentionMs: config.events.retentionMs,
     observer: observers.feed,
   });
+  lifecycle.onClose('erasures', deadlinesMs.small, await feed.heedErasures(db));
 
   const indexing = new IndexingService({ db, spaces, log });
   lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
@@ -174,6 +180,18 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const leases = new PromptLeases(promptDeps, generations);
   lifecycle.onClose('leases', deadlinesMs.small, () => leases.close());
 
+  const { retention, stop } = startRetention({
+    db,
+    clock,
+    ids,
+    log,
+    cursors,
+    eventRetentionMs: config.events.retentionMs,
+    removal,
+    observer: observers.retention,
+  });
+  lifecycle.onClose('retention', deadlinesMs.small, stop);
+
   const model = providers.choose();
   const system = (): SystemInfo => ({
     version,
@@ -182,12 +200,14 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     model: { provider: model.provider.name, name: model.model },
     signup: config.auth.isSignupOpen ? 'open' : 'closed',
   });
-  const router = createAppRouter({ accounts, prompts, feed, system });
+  const router = createAppRouter({ accounts, prompts, feed, retention, system });
   const probes = {
     readiness: () => readiness({ db, embedder, lifecycle }),
     renderMetrics: () => metrics.render(),
   };
-  collectGauges(metrics, { version, db, annIndexes, embedder, space: space.name, passwords: auth.passwords });
+  const { dataDir } = config.db;
+  const gauged = { version, dataDir, db, annIndexes, embedder, space: space.name, passwords: auth.passwords };
+  collectGauges(metrics, gauged);
   const metricsServer = createMetricsServer(probes, config.metrics);
   lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
   const door = await createHttpServer({
@@ -201,6 +221,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     authenticator: accounts.authenticator,
     onCall: (call) => observers.onCall(call),
     onSockets: observers.onSockets,
+    onHttpResponse: (status) => observers.onHttpResponse(status),
   });
   // What a call began after the drain: its model is stopped, and what was said is stored.
   lifecycle.onClose('last generations', deadlinesMs.small, () => generations.drain(0));

@@ -45,7 +45,7 @@ export const Environment = z.object({
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
     .describe('Log level.'),
-  DATA_DIR: z.string().min(1).default('./data').describe('Folder of the embedded database, its backups and the keys.'),
+  DATA_DIR: z.string().min(1).default('./data').describe('Folder of the embedded database, backups and the keys.'),
   DATABASE_URL: optional.describe('PostgreSQL 15+ with pgvector 0.8+; unset: the embedded engine in DATA_DIR.'),
   DIRECT_DATABASE_URL: optional.describe('A URL past the pooler, for LISTEN and migrations.'),
   DATABASE_POOL_SIZE: integer(1, 200, 10).describe('Connections of one process to the server engine.'),
@@ -53,7 +53,13 @@ export const Environment = z.object({
   BACKUP_INTERVAL_MIN: integer(1, 10_080, 15).describe(
     'Minutes between backups of the embedded folder, if it changed.',
   ),
-  BACKUP_KEEP: integer(1, 100, 5).describe('How many backups of the embedded folder are kept.'),
+  BACKUP_KEEP: integer(1, 100, 5).describe('How many backups are kept, and as many made before migrations.'),
+  BACKUP_VERIFY: z
+    .enum(['full', 'counts'])
+    .default('full')
+    .describe('How a backup is compared with its source: every row, or only their number.'),
+  MIGRATE_WITHOUT_BACKUP: flag(false).describe('Migrates with no backup first: for who has one of their own.'),
+  PG_DUMP: optional.describe('Path of pg_dump (pg_restore beside it), for backups of a server; unset: from PATH.'),
   JWT_SECRET: optional.describe('At least 32 bytes; required with DATABASE_URL, else made once in DATA_DIR.'),
   JWT_SECRET_FILE: optional.describe('A file that holds JWT_SECRET.'),
   ACCESS_TOKEN_MINUTES: integer(1, 1_440, 60).describe('Life of an access token.'),
@@ -160,7 +166,7 @@ function grouped(env: Parsed, given: Record<string, unknown>) {
     http: http(env),
     metrics: { host: env.METRICS_HOST, port: env.METRICS_PORT, token: env.METRICS_TOKEN },
     log: { level: env.LOG_LEVEL },
-    db: db(env),
+    db: db(env, given),
     auth: auth(env),
     limits: limits(env, given),
     events: { retentionMs: env.EVENT_RETENTION_HOURS * 3_600_000 },
@@ -188,7 +194,9 @@ const http = (env: Parsed) => ({
   subscriptionsPerSocket: env.SUBSCRIPTIONS_PER_SOCKET,
 });
 
-const db = (env: Parsed) => ({
+const pathOrNone = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+const db = (env: Parsed, given: Record<string, unknown>) => ({
   engine: env.DATABASE_URL === undefined ? ('embedded' as const) : ('server' as const),
   dataDir: env.DATA_DIR,
   url: env.DATABASE_URL,
@@ -197,6 +205,10 @@ const db = (env: Parsed) => ({
   statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
   backupIntervalMs: env.BACKUP_INTERVAL_MIN * 60_000,
   backupKeep: env.BACKUP_KEEP,
+  backupVerify: env.BACKUP_VERIFY,
+  isBackupWaived: env.MIGRATE_WITHOUT_BACKUP,
+  // What PostgreSQL's own programs are told of the environment, besides the connection.
+  tools: { pgDump: env.PG_DUMP, path: pathOrNone(given['PATH']), home: pathOrNone(given['HOME']) },
 });
 
 const auth = (env: Parsed) => ({

@@ -81,7 +81,9 @@ async function interleaved({ ada, embedder, sql }: { ada: TestPerson; embedder: 
       })),
     );
     figures.all.push(
-      ...(await times(queriesPerRound, (index) => ada.client.prompts.similar.query({ query: `${query(index)}!` }))),
+      ...(await times(queriesPerRound, (index) =>
+        ada.client.prompts.similar.query({ query: `${query(index)}!`, mode: 'meaning' }),
+      )),
     );
   }
   return figures;

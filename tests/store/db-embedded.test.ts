@@ -23,7 +23,7 @@ const open = (config: Config['db']): Promise<Database> => openDatabase({ ...test
 const addSpace = (db: Database, name: string) => db.prisma.space.create({ data: { name, dimensions: 3 } });
 const spaces = async (db: Database): Promise<string[]> =>
   (await db.prisma.space.findMany({ orderBy: { id: 'asc' } })).map(({ name }) => name);
-const restore = (config: Config['db'], file?: string) => restoreBackup({ ...testDeps, config }, file);
+const restore = (config: Config['db'], file?: string) => restoreBackup({ ...testDeps, config }, { file });
 
 /** Runs `tests/support/database-process.mjs` on a folder; answers with its first line. */
 async function startProcess(
@@ -203,7 +203,7 @@ describe('backups of the embedded database', () => {
   it('are refused by name when absent, and while the database is in use', async () => {
     await using folder = await createTestFolder();
     const config = embeddedConfig(folder.path);
-    await expect(restore(config)).rejects.toThrow(/No backup/);
+    await expect(restore(config)).rejects.toThrow(/no backup in/);
     await expect(restore(config, 'nowhere.tar.gz')).rejects.toThrow(/no backup nowhere/);
     const db = await open(config);
     await expect(restore(config)).rejects.toThrow(/in use/);

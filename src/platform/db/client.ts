@@ -17,6 +17,7 @@ import {
 } from './migrate.js';
 import { ownThreadUrl } from './pglite.js';
 import { openServer } from './server.js';
+import type { OnStatement } from './statement-times.js';
 
 /** How often a transaction is tried in all. Source: threats.md section 3. */
 const maxTries = 3;
@@ -41,6 +42,8 @@ export interface DatabaseDeps {
   seedTarball?: string;
   /** Told of each backup of the embedded engine, for metrics. */
   onBackup?: (outcome: 'completed' | 'failed') => void;
+  /** Told of each statement, for metrics. */
+  onStatement?: OnStatement;
 }
 
 /**

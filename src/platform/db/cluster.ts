@@ -59,7 +59,7 @@ async function makeCluster(deps: ClusterDeps): Promise<PgliteThread> {
 }
 
 async function advice({ folder, clock }: ClusterDeps): Promise<string> {
-  const newest = (await readBackups(folder))[0];
+  const newest = (await readBackups(folder.backups)).find(({ engine }) => engine === 'embedded');
   if (newest === undefined) return `There is no backup in ${folder.backups}.`;
   const minutes = Math.round((clock.nowMs() - newest.madeAtMs) / 60_000);
   return `The newest backup is ${newest.name}, ${minutes} minutes old. To go back to it, run: promptwell restore`;

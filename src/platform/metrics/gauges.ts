@@ -1,5 +1,6 @@
 import type { Database } from '../db/database.js';
 import type { Embedder } from '../embedding/embedder.js';
+import { diskOf } from './disk.js';
 import type { Metrics } from './registry.js';
 
 const annStates = ['building', 'ready', 'failed'] as const;
@@ -7,6 +8,7 @@ const annStates = ['building', 'ready', 'failed'] as const;
 /** What gauges are read from. */
 export interface Gauged {
   version: string;
+  dataDir: string;
   db: Database;
   annIndexes: { states(): Record<(typeof annStates)[number], number> };
   embedder: Embedder;
@@ -14,8 +16,9 @@ export interface Gauged {
   passwords: { readonly waiting: number };
 }
 
-/** Makes gauges whose truth lives elsewhere be read when Prometheus asks. */
-export function collectGauges(metrics: Metrics, { version, db, annIndexes, embedder, space, passwords }: Gauged): void {
+/** Sets the gauges whose truth lives elsewhere, each time that Prometheus asks. */
+export function collectGauges(metrics: Metrics, gauged: Gauged): void {
+  const { version, dataDir, db, annIndexes, embedder, space, passwords } = gauged;
   metrics.buildInfo.set({ version, engine: db.engine, space }, 1);
   metrics.collect('databasePool', (gauge) => {
     const { totalCount, idleCount, waitingCount } = db.pool;
@@ -26,6 +29,11 @@ export function collectGauges(metrics: Metrics, { version, db, annIndexes, embed
   metrics.collect('annIndexes', (gauge) => {
     const counts = annIndexes.states();
     for (const state of annStates) gauge.set({ state }, counts[state]);
+  });
+  metrics.collect('dataDisk', (gauge) => {
+    const { sizeBytes, freeBytes } = diskOf(dataDir);
+    gauge.set({ state: 'size' }, sizeBytes);
+    gauge.set({ state: 'free' }, freeBytes);
   });
   metrics.collect('passwordQueue', (gauge) => gauge.set(passwords.waiting));
   metrics.collect('embeddingQueue', (gauge) => {

@@ -116,7 +116,9 @@ export class PromptCreation {
     const vector = await embedText(space, access, input.text);
     const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: null });
     const stored = await this.#insert(access, { space, prompt, vector, asked: null });
-    return stored === null ? null : { type: 'ended', prompt: stored.view, fault: null };
+    if (stored === null) return null;
+    this.#deps.observer.onFinished('completed');
+    return { type: 'ended', prompt: stored.view, fault: null };
   }
 
   /** Stores a pending prompt, durably, and begins its generation; null when its key was taken meanwhile. */

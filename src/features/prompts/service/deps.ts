@@ -13,7 +13,10 @@ import type { Tenant } from '../store/statements.js';
 
 /** What the prompt services tell the metrics. */
 export interface PromptObserver {
+  /** A prompt reached its end, with a model's answer or without having asked one. */
   onFinished(status: 'completed' | 'failed' | 'cancelled'): void;
+  /** A response was stored. */
+  onResponse(status: 'completed' | 'failed' | 'cancelled'): void;
   onModel(call: {
     provider: string;
     outcome: 'completed' | 'failed' | 'cancelled';
@@ -22,7 +25,7 @@ export interface PromptObserver {
     usage: LlmUsage | null;
     costUsd: number | null;
   }): void;
-  onSimilarity(search: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }): void;
+  onSimilarity(search: { lane: 'exact' | 'hnsw' | 'words' | 'hybrid'; durationMs: number; hits: number }): void;
   onInterrupted(prompts: number): void;
 }
 

@@ -143,6 +143,7 @@ export class Generation {
     this.#observe(answer);
     const prompt = await this.#storePatiently(answer, await vector);
     this.#deps.observer.onFinished(answer.status);
+    this.#deps.observer.onResponse(answer.status);
     return { prompt, fault: answer.fault };
   }
 

@@ -2,8 +2,10 @@ import type { Database } from '../../../platform/db/database.js';
 import type { Prisma } from '../../../platform/db/generated/client.js';
 import type { ListPromptsInput } from '../schema.js';
 import type { PromptRow, ResponseRow } from '../view.js';
+import type { AskedWord, WordRow } from '../word-ranking.js';
 import { countVectors, type Depth, nearbyPrompts, type Search, similarPrompts, vectorOf } from './search.js';
-import { getPrompt, listPrompts, listResponses, promptByKey, type Tenant } from './statements.js';
+import { getPrompt, listPrompts, listResponses, promptByKey, promptsByIds, type Tenant } from './statements.js';
+import { askedWords, wordRows, type WordSearch } from './words.js';
 
 /** A prompt found by its idempotency key: which request made it. */
 export interface KeyedPrompt {
@@ -83,6 +85,21 @@ export class PromptReads {
   async vectorOf(promptId: string): Promise<string | null> {
     const [row] = await this.#run<{ vector: string }>(vectorOf(this.#tenant, promptId));
     return row?.vector ?? null;
+  }
+
+  /** The words of a text, in its order, each with how many prompts hold it (up to `countLimit`), and the project's size. */
+  askedWords(text: string, countLimit: number): Promise<(AskedWord & { stored: number })[]> {
+    return this.#run(askedWords(this.#tenant, text, countLimit));
+  }
+
+  /** What prompts hold of the words asked for, in no order. */
+  wordRows(search: WordSearch): Promise<(WordRow & { similarity: number | null })[]> {
+    return this.#run(wordRows(this.#tenant, search));
+  }
+
+  /** Some prompts of the project, in no order. */
+  byIds(ids: readonly string[]): Promise<PromptRow[]> {
+    return ids.length === 0 ? Promise.resolve([]) : this.#run<PromptRow>(promptsByIds(this.#tenant, ids));
   }
 
   #run<Row extends object>(statement: Prisma.Sql): Promise<Row[]> {

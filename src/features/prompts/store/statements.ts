@@ -37,6 +37,11 @@ export interface Tenant {
 export const getPrompt = ({ projectId, spaceId }: Tenant, id: string): Statement => Prisma.sql`
   SELECT ${promptColumns} FROM prompt p ${vectorJoins(spaceId)} WHERE p.project_id = ${projectId}::uuid AND p.id = ${id}::uuid`;
 
+/** Some prompts of a project, as `PromptRow`s in no order. */
+export const promptsByIds = ({ projectId, spaceId }: Tenant, ids: readonly string[]): Statement => Prisma.sql`
+  SELECT ${promptColumns} FROM prompt p ${vectorJoins(spaceId)}
+  WHERE p.project_id = ${projectId}::uuid AND p.id = ANY(${[...ids]}::uuid[])`;
+
 /** Responses to one prompt older than `before`, newest first, each as JSON in column `response`; at most 1 000. */
 export function listResponses({ projectId }: Tenant, promptId: string, before: string | null): Statement {
   const older = before === null ? Prisma.empty : Prisma.sql`AND r.id < ${before}::uuid`;

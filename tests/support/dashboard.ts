@@ -94,6 +94,12 @@ const rows: Record<string, Graph[]> = {
         'p95, {{lane}}': quantile(0.95, name.similarityDuration, ', lane'),
       },
     },
+    {
+      title: 'Prompts without a vector, by space',
+      unit: 'short',
+      series: { '{{space}}': `max by (space) (${name.spaceMissing})` },
+    },
+    { title: 'Neural model fetched', unit: 'percentunit', series: { fetched: `min(${name.modelFetch})` } },
     { title: 'Hits in an answer, median', unit: 'short', series: { hits: quantile(0.5, name.similarityHits) } },
   ],
   Live: [

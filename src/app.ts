@@ -1,18 +1,15 @@
+import { embeddingInfo, readiness } from './app-probes.js';
+import { composeSpaces } from './app-spaces.js';
 import { type Config, ConfigError } from './config.js';
 import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
-import { IndexingService } from './features/indexing/service.js';
-import * as removal from './features/prompts/service/removal.js';
 import { LargeProjects } from './features/large-projects/service.js';
+import * as removal from './features/prompts/service/removal.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
 import { Generations } from './features/prompts/service/generation.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
 import { PromptService } from './features/prompts/service/prompts.js';
 import { startRetention } from './features/retention/service/upkeep.js';
-import type { SpaceDeps } from './features/spaces/service/deps.js';
-import { SelfMove } from './features/spaces/service/move.js';
-import { SpacePurge } from './features/spaces/service/purge.js';
-import { SpaceService } from './features/spaces/service/spaces.js';
 import { createMetricsServer } from './http/probes.js';
 import { createHttpServer } from './http/server.js';
 import { type Clock, systemClock } from './kernel/clock.js';
@@ -23,13 +20,10 @@ import { loadAuthKeys } from './platform/auth/secret.js';
 import { CursorCodec } from './platform/cursor.js';
 import { openDatabase } from './platform/db/client.js';
 import type { Database } from './platform/db/database.js';
-import { BackgroundFetch, fetchForbidden, type FetchState } from './platform/embedding/background-fetch.js';
 import type { Embedder } from './platform/embedding/embedder.js';
-import { Embedders } from './platform/embedding/embedders.js';
 import { heedForgotten } from './platform/embedding/forgetting.js';
 import type { ModelFile } from './platform/embedding/model-files.js';
-import { modelFacts, openSpaces } from './platform/embedding/open-spaces.js';
-import type { Spaces } from './platform/embedding/spaces.js';
+import { modelFacts } from './platform/embedding/open-spaces.js';
 import { EventBus } from './platform/events/bus.js';
 import { EventLog } from './platform/events/log.js';
 import { startPruning } from './platform/events/pruner.js';
@@ -98,7 +92,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const keys = await loadAuthKeys(config.auth, ids);
   const cursors = new CursorCodec(keys.cursors);
   // Before the database: a missing model is said at once, not after the first start's seconds.
-  const facts = await modelFacts(config.embedding, options.modelFiles);
+  const model = await modelFacts(config.embedding, options.modelFiles);
   const { onBackup, onStatement } = observers;
   const db = await openDatabase({
     config: config.db,
@@ -111,16 +105,21 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('database', deadlinesMs.database, () => db.close());
 
-  const embedders = new Embedders({
+  const processId = ids.uuid();
+  const spaces = await composeSpaces({
     config: config.embedding,
+    db,
     clock,
+    ids,
+    log,
+    lifecycle,
     observer: observers.embedding,
-    ...threadOption(options),
+    model,
+    processId,
+    embedderOptions: embedderOptions(options),
+    modelFiles: options.modelFiles,
   });
-  lifecycle.onClose('embedders', deadlinesMs.embedder, () => embedders.close());
-  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, embedders));
-  const { directory: spaces, plan } = await openSpaces({ db, ids, log, embedders, model: facts });
-  lifecycle.onClose('spaces', deadlinesMs.small, () => spaces.close());
+  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, spaces.embedders));
 
   const throttle = new Throttle({
     db,
@@ -149,15 +148,9 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('erasures', deadlinesMs.small, await feed.heedErasures(db));
 
-  const processId = ids.uuid();
-  const onFilled = (space: { name: string }, { isFull }: { isFull: boolean }): void => {
-    if (isFull) move.onFull(space.name);
-  };
-  const indexing = new IndexingService({ db, spaces, clock, log, processId, onFilled });
-  lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
   const annIndexes = new LargeProjects({
     db,
-    spaces,
+    spaces: spaces.directory,
     clock,
     log,
     observer: observers.annIndexes,
@@ -165,32 +158,10 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     quietMs: options.annQuietMs ?? annQuietMs,
   });
   lifecycle.onClose('large projects', deadlinesMs.small, () => annIndexes.close());
-  const fetch = plan.isFetching ? new BackgroundFetch({ ...config.embedding, log, ...filesOption(options) }) : null;
-  spaces.onChange(() => indexing.wake());
-  const isForbidden = config.embedding.embedder === 'auto' && facts.flaw !== null && !plan.isFetching;
-  const fetchState = (): FetchState | null => fetch?.state() ?? (isForbidden ? fetchForbidden : null);
-  const spaceDeps: SpaceDeps = {
-    db,
-    clock,
-    ids,
-    log,
-    spaces,
-    makeable: () => embedders.spaces(),
-    fillNow: (space, limit) => indexing.fillNow(space, limit),
-    fillIn: (tx, space, refusedIds) => indexing.fillIn(tx, space, refusedIds),
-    wakeIndexer: () => indexing.wake(),
-    fetchState,
-  };
-  const spaceService = new SpaceService(spaceDeps);
-  const purge = new SpacePurge(spaceDeps);
-  lifecycle.onClose('dropped spaces', deadlinesMs.small, () => purge.close());
-  const move = new SelfMove(spaceDeps, spaceService, plan.goal);
-  lifecycle.onClose('move', deadlinesMs.small, () => move.close());
-  if (fetch !== null) lifecycle.onClose('model fetch', deadlinesMs.small, () => fetch.close());
   const providers = options.providers ?? chooseProviders(config.llm, { clock });
   const promptDeps: PromptDeps = {
     db,
-    spaces,
+    spaces: spaces.directory,
     annIndexes,
     providers,
     throttle,
@@ -202,7 +173,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     dailyCapUsd: config.llm.dailyCapUsd,
     maxOutputTokens: config.llm.maxOutputTokens,
     observer: observers.prompts,
-    onUnindexed: () => indexing.wake(),
+    onUnindexed: () => spaces.indexing.wake(),
   };
   const generations = new Generations(promptDeps);
   const prompts = new PromptService(promptDeps, generations);
@@ -221,17 +192,17 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('retention', deadlinesMs.small, stop);
 
-  const model = providers.choose();
+  const llm = providers.choose();
   const system = (): SystemInfo => ({
     version,
     engine: db.engine,
-    embedding: embeddingInfo(spaces, fetchState()),
-    model: { provider: model.provider.name, name: model.model },
+    embedding: embeddingInfo(spaces),
+    model: { provider: llm.provider.name, name: llm.model },
     signup: config.auth.isSignupOpen ? 'open' : 'closed',
   });
-  const router = createAppRouter({ accounts, prompts, feed, retention, spaces: spaceService, system });
+  const router = createAppRouter({ accounts, prompts, feed, retention, spaces: spaces.service, system });
   const probes = {
-    readiness: () => readiness({ db, spaces, lifecycle, fetchState }),
+    readiness: () => readiness({ db, spaces, lifecycle }),
     renderMetrics: () => metrics.render(),
   };
   collectGauges(metrics, {
@@ -239,10 +210,10 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     dataDir: config.db.dataDir,
     db,
     annIndexes,
-    embedders,
-    spaces,
-    missing: () => spaceService.progress.missing(),
-    fetchedShare: () => (fetchState()?.percent ?? 100) / 100,
+    embedders: spaces.embedders,
+    spaces: spaces.directory,
+    missing: () => spaces.service.progress.missing(),
+    fetchedShare: () => (spaces.fetchState()?.percent ?? 100) / 100,
     passwords: auth.passwords,
   });
   const metricsServer = createMetricsServer(probes, config.metrics);
@@ -269,19 +240,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
 
   await Promise.all([leases.start(), annIndexes.start()]);
-  indexing.wake();
-  purge.start();
-  if (facts.flaw === null) move.begin();
-  fetch?.start(() => {
-    embedders.addNeural();
-    void spaces
-      .refresh()
-      .catch((cause: unknown) => log.warn({ err: cause }, 'the spaces could not be read'))
-      .then(() => {
-        indexing.wake();
-        move.begin();
-      });
-  });
+  spaces.start();
   const [url, metricsUrl] = await Promise.all([
     door.listen().catch(portFault('PORT')),
     metricsServer.listen().catch(portFault('METRICS_PORT')),
@@ -290,7 +249,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     url,
     metricsUrl,
     db,
-    embedding: { space: spaces.active().name, reason: plan.reason },
+    embedding: { space: spaces.directory.active().name, reason: spaces.reason },
     close: () => lifecycle.close(),
   };
 }
@@ -299,7 +258,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
 const annQuietMs = 60_000;
 
 /** How long each part may take to close; together with the drain they stay within ten seconds. */
-const deadlinesMs = { small: 1_000, door: 3_000, embedder: 2_000, database: 8_000 } as const;
+const deadlinesMs = { small: 1_000, door: 3_000, database: 8_000 } as const;
 
 /** Models may finish for half of the shutdown; what they said by then has a fifth of it to be stored. */
 const drainTimes = (shutdownMs: number) => ({ drainMs: shutdownMs * 0.5, drainDeadlineMs: shutdownMs * 0.7 });
@@ -320,39 +279,7 @@ const databaseOptions = ({ compiledUrl, seedTarball }: AppOptions) => ({
   ...(seedTarball === undefined ? {} : { seedTarball }),
 });
 
-const threadOption = ({ compiledUrl, embedder }: AppOptions) => ({
+const embedderOptions = ({ compiledUrl, embedder }: AppOptions) => ({
   ...(compiledUrl === undefined ? {} : { threadUrl: new URL('platform/embedding/thread.js', compiledUrl) }),
   ...(embedder === undefined ? {} : { fixed: embedder }),
 });
-
-const filesOption = ({ modelFiles }: AppOptions) => (modelFiles === undefined ? {} : { files: modelFiles });
-
-function embeddingInfo(spaces: Spaces, fetch: FetchState | null): SystemInfo['embedding'] {
-  const { name, dimensions, embedder } = spaces.active();
-  return { space: name, dimensions, isReady: embedder.state().isReady, fetch };
-}
-
-/** What readiness is made of. */
-interface Readiness {
-  db: Database;
-  spaces: Spaces;
-  lifecycle: Lifecycle;
-  fetchState: () => FetchState | null;
-}
-
-async function readiness({ db, spaces, lifecycle, fetchState }: Readiness) {
-  const database = await db.check().then(
-    () => 'ok',
-    () => 'away',
-  );
-  const { name, embedder } = spaces.active();
-  const { isReady } = embedder.state();
-  const fetch = fetchState();
-  const checks = {
-    database,
-    embedder: isReady ? `ok: ${name}` : `loading: ${name}`,
-    ...(fetch === null ? {} : { model: `${isReady ? name : 'nothing'} serves; ${fetch.message}` }),
-    draining: String(lifecycle.isClosing),
-  };
-  return { isReady: database === 'ok' && isReady && !lifecycle.isClosing, checks };
-}

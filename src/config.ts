@@ -157,10 +157,14 @@ function crossChecks(env: Parsed): string[] {
     problems.push('DATABASE_URL: must start with postgresql://');
   if (env.LLM_BASE_URL !== undefined && env.LLM_MODEL === undefined)
     problems.push('LLM_MODEL: required when LLM_BASE_URL is set');
-  for (const name of ['EMBEDDING_MODEL', 'EMBEDDING_DIMENSIONS'] as const)
-    if (env.EMBEDDING_BASE_URL !== undefined && env[name] === undefined)
-      problems.push(`${name}: required when EMBEDDING_BASE_URL is set`);
-  return problems;
+  return [...problems, ...endpointProblems(env)];
+}
+
+function endpointProblems(env: Parsed): string[] {
+  if (env.EMBEDDING_BASE_URL === undefined) return [];
+  return (['EMBEDDING_MODEL', 'EMBEDDING_DIMENSIONS'] as const)
+    .filter((name) => env[name] === undefined)
+    .map((name) => `${name}: required when EMBEDDING_BASE_URL is set`);
 }
 
 function secretProblems(secret: string): string[] {

@@ -29,8 +29,11 @@ interface Seen {
 const cosine = (one: number[], other: number[]): number =>
   one.reduce((sum, value, index) => sum + value * (other[index] ?? 0), 0) / (Math.hypot(...one) * Math.hypot(...other));
 
+/** Who stores, and who looks. */
+type Pair = [PromptwellClient, PromptwellClient];
+
 /** One caller: stores a prompt through one client and at once looks for it through another; every answer is checked. */
-async function callOnce(writer: PromptwellClient, reader: PromptwellClient, seen: Seen, text: string): Promise<void> {
+async function callOnce([writer, reader]: Pair, seen: Seen, text: string): Promise<void> {
   const stored = await writer.prompts.create.mutate({ text, generate: false });
   seen.acknowledged += 1;
   const { hits, space } = await reader.prompts.similar.query({ query: text, limit: 5 });
@@ -48,20 +51,20 @@ async function callOnce(writer: PromptwellClient, reader: PromptwellClient, seen
 
 /** Runs callers until told to stop; each refused call is a wrong one. */
 function underLoad(clients: PromptwellClient[], seen: Seen): () => Promise<void> {
-  let isOn = true;
+  const stopping = new AbortController();
   const caller = async (number: number): Promise<void> => {
-    for (let turn = 0; isOn; turn += 1) {
+    for (let turn = 0; !stopping.signal.aborted; turn += 1) {
       const writer = clients[(number + turn) % clients.length];
       const reader = clients[(number + turn + 1) % clients.length];
       if (writer === undefined || reader === undefined) return;
-      await callOnce(writer, reader, seen, `${topics[turn % 5]} of caller ${number} turn ${turn}`).catch(
+      await callOnce([writer, reader], seen, `${topics[turn % 5]} of caller ${number} turn ${turn}`).catch(
         (cause: unknown) => seen.wrong.push(String(cause)),
       );
     }
   };
   const callers = [0, 1, 2].map(caller);
   return async () => {
-    isOn = false;
+    stopping.abort();
     await Promise.all(callers);
   };
 }
@@ -71,16 +74,17 @@ test('while a space is added, filled, activated, rolled back and dropped under l
   const second: TestService | undefined = engineUnderTest === 'server' ? await startSecond(first) : undefined;
   const administrator = await first.signUp();
   const { client } = administrator;
-  await storePrompts(client, texts(300, 'written before'));
+  await storePrompts(client, texts(150, 'written before'));
   const seen: Seen = { wrong: [], answers: new Map(), acknowledged: 0 };
   const clients = [client, ...(second === undefined ? [] : [second.client({ token: administrator.token })])];
   const stop = underLoad(clients, seen);
   const answered = (space: string, more: number): Promise<unknown> => {
     const before = seen.answers.get(space) ?? 0;
+    expect(seen.wrong).toEqual([]);
     return until(
       `${more} answers from ${space}`,
       () => ((seen.answers.get(space) ?? 0) >= before + more ? true : undefined),
-      30_000,
+      90_000,
     );
   };
   await answered(lexical, 5);
@@ -140,7 +144,7 @@ test('kill -9 in the middle of the filling: the next process goes on where it st
     process_ = await startProcess(env);
     const again = clientFor(process_.url, { token: tokens.accessToken });
     expect((await again.system.info.query()).embedding.space).toBe(lexical);
-    await untilSpace(again, remote, 'full', 60_000);
+    await untilSpace(again, remote, 'full');
     const after = endpoint.requests.flatMap((request) => request.texts);
     expect(after).toHaveLength(200 - 64);
     expect(after.filter((text) => before.includes(text))).toEqual([]);

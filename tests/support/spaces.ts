@@ -9,14 +9,14 @@ export const spaceOf = async (client: PromptwellClient, name: string): Promise<S
   (await client.spaces.list.query()).spaces.find((space) => space.name === name);
 
 /** Resolves when a space has a state. */
-export const untilSpace = (client: PromptwellClient, name: string, state: Space['state'], deadlineMs = 20_000) =>
+export const untilSpace = (client: PromptwellClient, name: string, state: Space['state']) =>
   until(
     `the space ${name} to be ${state}`,
     async () => {
       const space = await spaceOf(client, name);
       return space?.state === state ? space : undefined;
     },
-    deadlineMs,
+    60_000,
   );
 
 /** Stores prompts without asking a model, a few at a time. */

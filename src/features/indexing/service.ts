@@ -30,7 +30,7 @@ export interface IndexingDeps {
   /** This process: the owner of the claims it makes on spaces. */
   processId: string;
   /** Told when a space was given vectors, and when a look through all prompts found it full. */
-  onFilled(space: ServingSpace, progress: { stored: number; isFull: boolean }): void;
+  onFilled: (space: ServingSpace, progress: { isFull: boolean }) => void;
 }
 
 /** Looks through the prompts of one space. */
@@ -154,29 +154,40 @@ export class IndexingService {
    * that was stopped. Stores while `mayStore`; answers how many got a vector.
    */
   async #sweep(space: ServingSpace, isAsked: boolean, mayStore: () => boolean | Promise<boolean>): Promise<number> {
-    const { clock, db, onFilled, spaces } = this.#deps;
+    const { clock, onFilled } = this.#deps;
     const sweeps = this.#sweepsOf(space);
-    const isDue = sweeps.doneMs === null || clock.monotonicMs() - sweeps.doneMs >= sweepIntervalMs;
-    const isWhole = isAsked || isDue || sweeps.afterId !== beforeAllIds;
-    const { batches } = sweeps;
-    if (isWhole && sweeps.afterId === beforeAllIds) batches.forgetRefused();
-    let afterId = isWhole ? sweeps.afterId : idAt(clock.nowMs() - tailMs);
+    const isWhole = isAsked || this.#isDue(sweeps);
+    const from = isWhole ? sweeps.afterId : idAt(clock.nowMs() - tailMs);
+    if (isWhole && from === beforeAllIds) sweeps.batches.forgetRefused();
+    const { count, isDone, lastId } = await this.#walk(space, from, mayStore);
+    if (isWhole) sweeps.afterId = isDone ? beforeAllIds : lastId;
+    if (!isWhole || !isDone) return count;
+    sweeps.doneMs = clock.monotonicMs();
+    onFilled(space, { isFull: true });
+    return count;
+  }
+
+  /** A whole look that was stopped goes on; a new one is due every ten minutes. */
+  #isDue({ doneMs, afterId }: Sweeps): boolean {
+    return doneMs === null || afterId !== beforeAllIds || this.#deps.clock.monotonicMs() - doneMs >= sweepIntervalMs;
+  }
+
+  /** Stores batch after batch until nothing is missing; `isDone` is false when it was stopped before. */
+  async #walk(space: ServingSpace, fromId: string, mayStore: () => boolean | Promise<boolean>) {
+    const { db, onFilled, spaces } = this.#deps;
+    const { batches } = this.#sweepsOf(space);
+    const store = new IndexingStore(db, space);
     let count = 0;
-    for (;;) {
-      const prompts = await new IndexingStore(db, space).next(afterId, batches.size);
+    for (let lastId = fromId; ; ) {
+      const prompts = await store.next(lastId, batches.size);
       const last = prompts.at(-1);
-      if (last === undefined) break;
-      if (this.#closing.signal.aborted || !(await mayStore())) return count;
-      const stored = await batches.store(prompts);
-      count += stored;
-      afterId = last.id;
-      if (isWhole) sweeps.afterId = afterId;
-      onFilled(space, { stored, isFull: false });
+      if (last === undefined) return { count, isDone: true, lastId };
+      if (this.#closing.signal.aborted || !(await mayStore())) return { count, isDone: false, lastId };
+      count += await batches.store(prompts);
+      lastId = last.id;
+      onFilled(space, { isFull: false });
       await batches.giveWay(spaces.active());
     }
-    if (isWhole) Object.assign(sweeps, { afterId: beforeAllIds, doneMs: clock.monotonicMs() });
-    if (isWhole) onFilled(space, { stored: 0, isFull: true });
-    return count;
   }
 
   #sweepsOf(space: ServingSpace): Sweeps {

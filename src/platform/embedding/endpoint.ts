@@ -5,6 +5,7 @@ import type {
   EmbeddedText,
   Embedder,
   EmbedderState,
+  EmbeddingLane,
   EmbeddingObserver,
   EmbeddingSpace,
   EmbedOptions,
@@ -64,16 +65,21 @@ class EndpointEmbedder implements Embedder {
   async embed(texts: readonly string[], { lane, scope, signal }: EmbedOptions): Promise<EmbeddedText[]> {
     if (signal?.aborted === true) throw cancelled();
     if (this.#closing.signal.aborted) throw closing();
-    const keys = texts.map((text) => textKey(scope, text));
+    const asked = texts.map((text) => ({ text, key: textKey(scope, text) }));
     const vectors = new Map<string, EmbeddedText>();
     const missing = new Map<string, string>();
-    for (const [index, key] of keys.entries()) {
+    for (const { text, key } of asked) {
       const known = this.#cache.get(key);
       this.#deps.observer.onCache(known === undefined ? 'miss' : 'hit');
-      if (known === undefined) missing.set(key, texts[index] ?? '');
+      if (known === undefined) missing.set(key, text);
       else vectors.set(key, known);
     }
-    const jobs = this.#room.admit(missing, lane);
+    for (const [key, embedded] of await this.#make(missing, lane, signal)) vectors.set(key, embedded);
+    return asked.map(({ key }) => copyOf(vectors.get(key) ?? neverMade()));
+  }
+
+  async #make(texts: ReadonlyMap<string, string>, lane: EmbeddingLane, signal?: AbortSignal) {
+    const jobs = this.#room.admit(texts, lane);
     if (jobs === null) throw full();
     const waits = jobs.map((job) => ({ key: job.key, ...this.#room.wait(job) }));
     const leave = (): void => {
@@ -82,12 +88,10 @@ class EndpointEmbedder implements Embedder {
     signal?.addEventListener('abort', leave, { once: true });
     this.#dispatch();
     try {
-      const made = await Promise.all(waits.map(async ({ key, embedded }) => [key, await embedded] as const));
-      for (const [key, embedded] of made) vectors.set(key, embedded);
+      return await Promise.all(waits.map(async ({ key, embedded }) => [key, await embedded] as const));
     } finally {
       signal?.removeEventListener('abort', leave);
     }
-    return keys.map((key) => copyOf(vectors.get(key) ?? neverMade()));
   }
 
   /** It is asked only when there is a text, so nothing is known of it before: configured counts as ready. */

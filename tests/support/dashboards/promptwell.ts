@@ -247,6 +247,19 @@ const search: Panel[] = [
     series: { threads: increase(metric.embeddingThreadsReplaced, '1h') },
   },
   {
+    title: 'Prompts without a vector, by space',
+    about: 'Falls to 0 while a space is filled. Stays: see the log of indexing, and texts waiting.',
+    unit: 'short',
+    series: { '{{space}}': `max by (space) (${metric.spaceMissing})` },
+  },
+  {
+    title: 'Neural model fetched',
+    about: 'On its way to a process that fetches it in the background; 100 % where nothing is fetched.',
+    unit: 'percentunit',
+    max: 1,
+    series: { fetched: `min(${metric.modelFetch})` },
+  },
+  {
     title: 'Similarity statement, by lane',
     about: 'The nearest-neighbour statement alone. exact grows with a project; hnsw is the index of a large one.',
     unit: 's',

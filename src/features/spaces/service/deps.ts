@@ -23,13 +23,13 @@ export interface SpaceDeps {
   log: Log;
   spaces: KnownSpaces;
   /** The spaces whose vectors this process can make. */
-  makeable(): EmbeddingSpace[];
+  makeable: () => EmbeddingSpace[];
   /** Gives prompts that lack a vector theirs now; answers those whose texts cannot be embedded. */
-  fillNow(space: ServingSpace, limit: number): Promise<string[]>;
+  fillNow: (space: ServingSpace, limit: number) => Promise<string[]>;
   /** Fills the last ones while writers wait; false, and nothing stored, when they are too many or take too long. */
-  fillIn(tx: Tx, space: ServingSpace, refusedIds: readonly string[]): Promise<boolean>;
+  fillIn: (tx: Tx, space: ServingSpace, refusedIds: readonly string[]) => Promise<boolean>;
   /** Says that a space wants filling. */
-  wakeIndexer(): void;
+  wakeIndexer: () => void;
   /** How far the neural model is on its way; null where nothing is fetched. */
-  fetchState(): FetchState | null;
+  fetchState: () => FetchState | null;
 }

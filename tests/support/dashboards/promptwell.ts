@@ -260,8 +260,9 @@ const search: Panel[] = [
     series: { fetched: `min(${metric.modelFetch})` },
   },
   {
-    title: 'Similarity statement, by lane',
-    about: 'The nearest-neighbour statement alone. exact grows with a project; hnsw is the index of a large one.',
+    title: 'Time of a search, by lane',
+    about:
+      'Without the embedding. exact grows with a project, hnsw is the index of a large one, words and hybrid read texts too.',
     unit: 's',
     series: quantiles(metric.similarityDuration, 'lane'),
   },
@@ -277,6 +278,18 @@ const search: Panel[] = [
     about: 'Falling to 0: prompts without vectors (see the queue), or a minScore that nothing reaches.',
     unit: 'short',
     series: { mean: mean(metric.similarityHits) },
+  },
+  {
+    title: 'Answers without a hit',
+    about: 'Share of the searches that found nothing. Rising: prompts without vectors, or filters that nothing passes.',
+    unit: 'percentunit',
+    max: 1,
+    series: {
+      share: shareOf(
+        rate(`${part(metric.similarityHits, 'bucket')}{le="0"}`),
+        rate(part(metric.similarityHits, 'count')),
+      ),
+    },
   },
   {
     title: 'Indexes of large projects',
@@ -344,12 +357,14 @@ const database: Panel[] = [
     about:
       'failed must be 0: the log says why, mostly a full disk. On the server engine only migrations make them: use pg_dump or your provider for the rest.',
     unit: 'short',
+    width: 6,
     series: { '{{outcome}}': increase(metric.backups, '24h', 'outcome') },
   },
   {
     title: 'Rows removed by retention, in a day',
     about: 'What passed the days that its project set. A sudden rise: somebody shortened them (audit.list says who).',
     unit: 'short',
+    width: 6,
     series: { '{{kind}}': increase(metric.retentionRows, '24h', 'kind') },
   },
   {
@@ -357,6 +372,7 @@ const database: Panel[] = [
     about:
       'The file system of DATA_DIR: the embedded database, its backups, the model. Full: writes fail and backups stop.',
     unit: 'percentunit',
+    width: 6,
     max: 1,
     marks: { look: 0.85, act: 0.95 },
     series: {
@@ -367,6 +383,7 @@ const database: Panel[] = [
     title: 'Data disk, free',
     about: 'Bytes that the service may still write.',
     unit: 'bytes',
+    width: 6,
     series: { '{{instance}}': total(`${metric.dataDisk}{state="free"}`, 'instance') },
   },
 ];

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { WebSocket } from 'ws';
 import { createPromptwellClient, type PromptwellClient } from '../../../src/client.js';
 import { themes } from '../../../src/demo/samples.js';
@@ -46,6 +47,8 @@ async function person(url: string, name: string): Promise<Person> {
   return { name, client: createPromptwellClient({ url, token: tokens.accessToken, WebSocket }) };
 }
 
+const modes = ['meaning', 'words', 'hybrid'] as const;
+
 /** What fails on purpose must not stop the rest. */
 const refused = (work: Promise<unknown>): Promise<unknown> => work.catch(() => undefined);
 const all = (count: number, work: (index: number) => Promise<unknown>): Promise<unknown> =>
@@ -55,7 +58,9 @@ const all = (count: number, work: (index: number) => Promise<unknown>): Promise<
 async function use({ client }: Person, round: number): Promise<void> {
   const { id } = await client.prompts.create.mutate({ text: `${pick(texts, round)} (${round})` });
   await client.prompts.create.mutate({ text: pick(texts, round + 3), generate: false });
-  await all(2 + (round % 3), (index) => client.prompts.similar.query({ query: pick(queries, round + index) }));
+  await all(3, (index) =>
+    client.prompts.similar.query({ query: pick(queries, round + index), mode: modes[index] ?? 'hybrid' }),
+  );
   await client.prompts.get.query({ id });
   await client.prompts.list.query({ limit: 20 });
   await client.prompts.responses.query({ id });
@@ -123,6 +128,22 @@ interface Services {
   onServer: TestProcess;
   embedded: TestProcess;
   upstream: FakeUpstream;
+  databaseUrl: string;
+}
+
+/** A project that is large by this topology's measure, and one of which a part is past its days. */
+async function prepare({ bob, ada }: Cast, databaseUrl: string): Promise<void> {
+  for (let page = 0; page < 8; page += 1)
+    await all(20, (index) =>
+      bob.client.prompts.create.mutate({ text: `${pick(texts, index)} (${page}.${index})`, generate: false }),
+    );
+  const { id } = await ada.client.prompts.create.mutate({ text: 'of long ago', generate: false });
+  await ada.client.retention.set.mutate({ promptDays: 30, responseDays: null, eventDays: null });
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  await client.query("UPDATE prompt SET created_at = created_at - interval '40 days' WHERE id = $1", [id]);
+  await client.end();
+  await ada.client.retention.applyNow.mutate({});
 }
 
 /** Uses both services as their users would, and misuses them as some do, round after round. */
@@ -130,6 +151,7 @@ export async function startLoad(services: Services, manner: Manner): Promise<Loa
   services.upstream.always(moodyModel);
   const cast = await castOf(services);
   const { ada, bob, eve } = cast;
+  await prepare(cast, services.databaseUrl);
   const followed = await Promise.all([ada, ada, ada, bob, eve].map(({ client }) => follow(client)));
   let rounds = 0;
   const stopping = new AbortController();
@@ -140,6 +162,7 @@ export async function startLoad(services: Services, manner: Manner): Promise<Loa
     await Promise.all([
       all(wave, (index) => use(ada, rounds * 7 + index)),
       all(1, () => use(eve, rounds)),
+      all(1, () => use(bob, rounds)),
       misuse(services.onServer.url, bob, rounds),
       leave(bob, rounds),
       ...(isRough ? [burst(cast, rounds)] : [new Promise((resolve) => setTimeout(resolve, 400))]),

@@ -29,6 +29,7 @@ export interface Topology extends AsyncDisposable {
   prometheus: PrometheusClient;
   /** The database of the service, one of several on its server. */
   databaseName: string;
+  databaseUrl: string;
   /** What the exporter shows at this moment. */
   scrapeExporter(): Promise<string>;
   /** Starts one more service on the same server database, which Prometheus does not know. */
@@ -55,6 +56,8 @@ const serviceEnv = (upstream: FakeUpstream): Record<string, string> => ({
   PROMPTS_PER_MINUTE: '2500',
   LOGIN_FAILURES_PER_15_MIN: '5',
   EMBEDDING_QUEUE_LIMIT: '32',
+  // A project of a hundred prompts is a large one here, and gets an index of its own.
+  ANN_MIN_VECTORS: '100',
   BACKUP_INTERVAL_MIN: '1',
 });
 
@@ -118,6 +121,7 @@ async function start(closers: Closers, programs: Programs): Promise<Topology> {
     upstream,
     onServer,
     embedded,
+    databaseUrl: database.url,
     databaseName: new URL(database.url).pathname.slice(1),
     prometheus: await startPrometheus(closers, programs.prometheus, folder.path),
     scrapeExporter: async () => (await fetch(`${exporterUrl}/metrics`)).text(),

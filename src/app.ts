@@ -2,10 +2,13 @@ import { type Config, ConfigError } from './config.js';
 import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
+import * as removal from './features/prompts/service/removal.js';
+import { LargeProjects } from './features/large-projects/service.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
 import { Generations } from './features/prompts/service/generation.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
 import { PromptService } from './features/prompts/service/prompts.js';
+import { startRetention } from './features/retention/service/upkeep.js';
 import { createMetricsServer } from './http/probes.js';
 import { createHttpServer } from './http/server.js';
 import { type Clock, systemClock } from './kernel/clock.js';
@@ -19,14 +22,17 @@ import type { Database } from './platform/db/database.js';
 import { ensureSpace } from './platform/db/space.js';
 import { chooseEmbedder } from './platform/embedding/choose.js';
 import type { Embedder } from './platform/embedding/embedder.js';
+import { heedForgotten } from './platform/embedding/forgetting.js';
 import { createEmbedder } from './platform/embedding/pool.js';
+import type { Spaces } from './platform/embedding/spaces.js';
 import { EventBus } from './platform/events/bus.js';
 import { EventLog } from './platform/events/log.js';
 import { startPruning } from './platform/events/pruner.js';
 import { chooseProviders, type ProviderRouter } from './platform/llm/choose.js';
 import { createLog, type Log } from './platform/log.js';
+import { collectGauges } from './platform/metrics/gauges.js';
 import { createObservers } from './platform/metrics/observers.js';
-import { createMetrics, type Metrics } from './platform/metrics/registry.js';
+import { createMetrics } from './platform/metrics/registry.js';
 import type { SystemInfo } from './features/system/router.js';
 import { Throttle } from './platform/throttle.js';
 import { createAppRouter } from './router.js';
@@ -41,6 +47,8 @@ export interface AppOptions {
   providers?: ProviderRouter;
   /** The folder of the compiled program, where the worker threads are; tests run from source and name `dist`. */
   compiledUrl?: URL;
+  /** How long the embedded engine must have been quiet before it builds an index of a large project. */
+  annQuietMs?: number;
   /** See `DatabaseDeps.seedTarball`. */
   seedTarball?: string;
 }
@@ -84,8 +92,16 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const cursors = new CursorCodec(keys.cursors);
   // Before the database: a missing model is said at once, not after the first start's seconds.
   const chosen = await chooseEmbedder(config.embedding);
-  const onBackup = observers.onBackup;
-  const db = await openDatabase({ config: config.db, clock, ids, log, onBackup, ...databaseOptions(options) });
+  const { onBackup, onStatement } = observers;
+  const db = await openDatabase({
+    config: config.db,
+    clock,
+    ids,
+    log,
+    onBackup,
+    onStatement,
+    ...databaseOptions(options),
+  });
   lifecycle.onClose('database', deadlinesMs.database, () => db.close());
 
   const embedder =
@@ -99,7 +115,9 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
       ...threadOption(options),
     });
   lifecycle.onClose('embedder', deadlinesMs.embedder, () => embedder.close());
-  const space = { ...embedder.space, id: await ensureSpace(db, embedder.space) };
+  const space = { ...embedder.space, id: await ensureSpace(db, embedder.space), embedder };
+  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, embedder));
+  const spaces: Spaces = { active: () => space };
 
   const throttle = new Throttle({
     db,
@@ -110,14 +128,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
   const auth = createAuth({ keys, clock, ids, config: config.auth });
-  const accounts = await createAccounts({
-    db,
-    clock,
-    ids,
-    auth,
-    throttle,
-    config: config.auth,
-  });
+  const accounts = await createAccounts({ db, clock, ids, auth, cursors, throttle, removal, config: config.auth });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
 
   const events = new EventLog(db);
@@ -133,14 +144,25 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     retentionMs: config.events.retentionMs,
     observer: observers.feed,
   });
+  lifecycle.onClose('erasures', deadlinesMs.small, await feed.heedErasures(db));
 
-  const indexing = new IndexingService({ db, space, embedder, log });
+  const indexing = new IndexingService({ db, spaces, log });
   lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
+  const annIndexes = new LargeProjects({
+    db,
+    spaces,
+    clock,
+    log,
+    observer: observers.annIndexes,
+    minVectors: config.search.annMinVectors,
+    quietMs: options.annQuietMs ?? annQuietMs,
+  });
+  lifecycle.onClose('large projects', deadlinesMs.small, () => annIndexes.close());
   const providers = options.providers ?? chooseProviders(config.llm, { clock });
   const promptDeps: PromptDeps = {
     db,
-    space,
-    embedder,
+    spaces,
+    annIndexes,
     providers,
     throttle,
     cursors,
@@ -158,6 +180,18 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const leases = new PromptLeases(promptDeps, generations);
   lifecycle.onClose('leases', deadlinesMs.small, () => leases.close());
 
+  const { retention, stop } = startRetention({
+    db,
+    clock,
+    ids,
+    log,
+    cursors,
+    eventRetentionMs: config.events.retentionMs,
+    removal,
+    observer: observers.retention,
+  });
+  lifecycle.onClose('retention', deadlinesMs.small, stop);
+
   const model = providers.choose();
   const system = (): SystemInfo => ({
     version,
@@ -166,12 +200,14 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     model: { provider: model.provider.name, name: model.model },
     signup: config.auth.isSignupOpen ? 'open' : 'closed',
   });
-  const router = createAppRouter({ accounts, prompts, feed, system });
+  const router = createAppRouter({ accounts, prompts, feed, retention, system });
   const probes = {
     readiness: () => readiness({ db, embedder, lifecycle }),
     renderMetrics: () => metrics.render(),
   };
-  collectGauges(metrics, { db, embedder, space: space.name, passwords: auth.passwords });
+  const { dataDir } = config.db;
+  const gauged = { version, dataDir, db, annIndexes, embedder, space: space.name, passwords: auth.passwords };
+  collectGauges(metrics, gauged);
   const metricsServer = createMetricsServer(probes, config.metrics);
   lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
   const door = await createHttpServer({
@@ -185,6 +221,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     authenticator: accounts.authenticator,
     onCall: (call) => observers.onCall(call),
     onSockets: observers.onSockets,
+    onHttpResponse: (status) => observers.onHttpResponse(status),
   });
   // What a call began after the drain: its model is stopped, and what was said is stored.
   lifecycle.onClose('last generations', deadlinesMs.small, () => generations.drain(0));
@@ -194,7 +231,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   lifecycle.onClose('generations', drainDeadlineMs, () => generations.drain(drainMs));
   lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
 
-  await leases.start();
+  await Promise.all([leases.start(), annIndexes.start()]);
   indexing.wake();
   const [url, metricsUrl] = await Promise.all([
     door.listen().catch(portFault('PORT')),
@@ -208,6 +245,9 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     close: () => lifecycle.close(),
   };
 }
+
+/** The embedded engine stands still while it builds an index: only after a minute without a write or a search. */
+const annQuietMs = 60_000;
 
 /** How long each part may take to close; together with the drain they stay within ten seconds. */
 const deadlinesMs = { small: 1_000, door: 3_000, embedder: 2_000, database: 8_000 } as const;
@@ -246,29 +286,4 @@ async function readiness({ db, embedder, lifecycle }: { db: Database; embedder: 
     draining: String(lifecycle.isClosing),
   };
   return { isReady: database === 'ok' && isReady && !lifecycle.isClosing, checks };
-}
-
-/** What gauges are read from. */
-interface Gauged {
-  db: Database;
-  embedder: Embedder;
-  space: string;
-  passwords: { readonly waiting: number };
-}
-
-/** Gauges whose truth lives elsewhere are read when Prometheus asks. */
-function collectGauges(metrics: Metrics, { db, embedder, space, passwords }: Gauged): void {
-  metrics.buildInfo.set({ version, engine: db.engine, space }, 1);
-  metrics.collect('databasePool', (gauge) => {
-    const { totalCount, idleCount, waitingCount } = db.pool;
-    gauge.set({ state: 'active' }, totalCount - idleCount);
-    gauge.set({ state: 'idle' }, idleCount);
-    gauge.set({ state: 'waiting' }, waitingCount);
-  });
-  metrics.collect('passwordQueue', (gauge) => gauge.set(passwords.waiting));
-  metrics.collect('embeddingQueue', (gauge) => {
-    const { waiting } = embedder.state();
-    gauge.set({ lane: 'interactive' }, waiting.interactive);
-    gauge.set({ lane: 'background' }, waiting.background);
-  });
 }

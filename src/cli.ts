@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { backUp, check, printBackups, restore } from './cli/backups.js';
 import { doctor } from './cli/doctor.js';
+import { type EraseOptions, erasePrompt, eraseProject, eraseUser, type ScrubOptions, scrubFiles } from './cli/erase.js';
 import { type ExportOptions, exportPrompts } from './cli/export.js';
 import { migrate } from './cli/migrate.js';
 import { fetchModelFiles } from './cli/model.js';
 import { CommandError, type Terminal } from './cli/terminal.js';
-import { resetPassword, setDisabled } from './cli/users.js';
+import { resetPassword, setAdministrator, setDisabled } from './cli/users.js';
 import { loadConfig } from './config.js';
 import { version } from './version.js';
 
@@ -97,6 +98,7 @@ function program(terminal: Terminal, watchInterrupts: () => void): Command {
         command.error("error: one of '--project <id>' and '--user <name>' is needed");
       return exportPrompts(terminal, options);
     });
+  addEraseCommands(root, terminal);
   addUserCommands(root, terminal);
   root.hook('preAction', (_, action) => {
     if (action !== serve) watchInterrupts();
@@ -130,6 +132,32 @@ function addBackupCommands(root: Command, terminal: Terminal): void {
     );
 }
 
+function addEraseCommands(root: Command, terminal: Terminal): void {
+  const erase = root.command('erase').description('Erase for good, after its name is typed.');
+  const command = (name: string, description: string): Command =>
+    erase
+      .command(name)
+      .description(description)
+      .option('--dry-run', 'only count what would go')
+      .option('--yes', 'ask nothing')
+      .option('--scrub', 'then write the tables anew, as the command scrub does');
+  command('prompt', 'A prompt with its responses, its vectors, and its texts in events.')
+    .addArgument(new Argument('<id>').argParser(uuid))
+    .action((id: string, options: EraseOptions) => erasePrompt(terminal, id, options));
+  command('user', 'An account, the projects nobody else is in, and its prompts in all others.')
+    .argument('<username>')
+    .option('--keep-prompts', 'leave the prompts in projects of others')
+    .action((username: string, options: EraseOptions) => eraseUser(terminal, username, options));
+  command('project', 'A project and everything in it; a personal one is emptied and stays.')
+    .addArgument(new Argument('<id>').argParser(uuid))
+    .action((id: string, options: EraseOptions) => eraseProject(terminal, id, options));
+  root
+    .command('scrub')
+    .description('Write every table anew, so that no file of them holds what was deleted; each is locked meanwhile.')
+    .option('--backups', 'embedded: also remove the backups made before')
+    .action((options: ScrubOptions) => scrubFiles(terminal, options));
+}
+
 function addUserCommands(root: Command, terminal: Terminal): void {
   const user = root.command('user').description('Other people’s accounts.');
   user
@@ -147,6 +175,14 @@ function addUserCommands(root: Command, terminal: Terminal): void {
     .description('Let a disabled account in again.')
     .argument('<username>')
     .action((username: string) => setDisabled(terminal, username, false));
+  user
+    .command('administrator')
+    .description('Let an account run the installation: embedding spaces, and whatever else no project owns.')
+    .argument('<username>')
+    .option('--revoke', 'no longer; somebody must remain')
+    .action((username: string, { revoke = false }: { revoke?: boolean }) =>
+      setAdministrator(terminal, username, !revoke),
+    );
 }
 
 function uuid(text: string): string {

@@ -81,6 +81,9 @@ export const Environment = z.object({
   SOCKETS_PER_USER: integer(1, 100_000, 50).describe('Open WebSockets of one user.'),
   SOCKETS_PER_ADDRESS: integer(1, 100_000, 100).describe('Open WebSockets without credentials of one address.'),
   SUBSCRIPTIONS_PER_SOCKET: integer(1, 10_000, 20).describe('Running subscriptions of one WebSocket.'),
+  ANN_MIN_VECTORS: integer(100, 100_000_000, 10_000).describe(
+    'Vectors from which a project gets an approximate index of its own (embedded: 100000).',
+  ),
   EVENT_RETENTION_HOURS: integer(1, 87_600, 168).describe('How long events can be replayed.'),
   EMBEDDER: z.enum(['auto', 'neural', 'lexical']).default('auto').describe('Which embedder serves.'),
   MODEL_DIR: optional.describe('Folder of the neural model; default: DATA_DIR/models.'),
@@ -170,6 +173,7 @@ function grouped(env: Parsed, given: Record<string, unknown>) {
       threads: env.EMBEDDING_THREADS,
       queueLimit: env.EMBEDDING_QUEUE_LIMIT,
     },
+    search: search(env, given),
     llm: llm(env),
     shutdownMs: env.SHUTDOWN_MS,
   };
@@ -226,6 +230,11 @@ function limits(env: Parsed, given: Record<string, unknown>) {
     promptsBurst: rate('PROMPTS_BURST', 100),
   };
 }
+
+/** Source: tests/bench/RESULTS.md, "Large projects". The embedded engine stands still while it builds. */
+const search = (env: Parsed, given: Record<string, unknown>) => ({
+  annMinVectors: env.DATABASE_URL === undefined && !('ANN_MIN_VECTORS' in given) ? 100_000 : env.ANN_MIN_VECTORS,
+});
 
 const llm = (env: Parsed) => ({
   isOffline: env.PROMPTWELL_OFFLINE,

@@ -4,7 +4,7 @@ import { OperatorService } from '../features/accounts/service/operators.js';
 import { systemClock } from '../kernel/clock.js';
 import { Passwords } from '../platform/auth/passwords.js';
 import type { Database } from '../platform/db/database.js';
-import { withDatabase } from './database.js';
+import { ids, withDatabase } from './database.js';
 import { CommandError, type Terminal } from './terminal.js';
 
 /** Sets somebody's password, asked for on a terminal, else read from the input's first line; every log-in ends. */
@@ -28,10 +28,22 @@ export async function setDisabled(terminal: Terminal, username: string, isDisabl
   );
 }
 
+/** Lets somebody run the installation, or no longer. */
+export async function setAdministrator(terminal: Terminal, username: string, isAdministrator: boolean): Promise<void> {
+  await withDatabase(terminal, terminal.config().db, (db) =>
+    operatorsOn(db, terminal).setAdministrator(username, isAdministrator),
+  );
+  terminal.output.write(
+    isAdministrator
+      ? `${username} is an administrator of this installation.\n`
+      : `${username} is no administrator of this installation.\n`,
+  );
+}
+
 /** The operator's hands on the accounts of a database. */
 export function operatorsOn(db: Database, terminal: Terminal): OperatorService {
   const passwords = new Passwords({ minLength: terminal.config().auth.passwordMinLength });
-  return new OperatorService({ db, clock: systemClock, passwords });
+  return new OperatorService({ db, clock: systemClock, ids, passwords });
 }
 
 async function newPassword(terminal: Terminal): Promise<string> {

@@ -5,8 +5,11 @@ import { errorShape } from './faults.js';
 
 /** What the auth matrix and the README's table say of a procedure. */
 export interface ProcedureMeta {
-  /** `public`: anyone; `user`: any credential; `session`: a person's session only; else the scope asked for in a project. */
-  access: 'public' | 'user' | 'session' | Scope;
+  /**
+   * `public`: anyone; `user`: any credential; `session`: a person's session only; `administrator`: the session of one who
+   * runs the installation; else the scope asked for in a project.
+   */
+  access: 'public' | 'user' | 'session' | 'administrator' | Scope;
   /** True for subscriptions that HTTP must not start: a re-sent GET would run them again. */
   isWebSocketOnly?: true;
 }

@@ -1,4 +1,4 @@
-import { mayDo, type Principal, type ProjectAccess, type Scope } from '../kernel/access.js';
+import { type Principal, type ProjectAccess, refusalOf, type Scope } from '../kernel/access.js';
 import { Fault, notFound } from '../kernel/fault.js';
 import { errorShape } from './faults.js';
 import { refuseUnstorable } from './hygiene.js';
@@ -6,6 +6,9 @@ import { t } from './init.js';
 
 /** Makes a router of procedures. */
 export const router = t.router;
+
+/** Joins routers whose procedures stand under one name. */
+export const mergeRouters = t.mergeRouters;
 
 const measured = t.procedure
   .use(async ({ ctx, path, next }) => {
@@ -43,13 +46,21 @@ export const publicProcedure = measured.meta({ access: 'public' }).use(clean);
 /** A procedure for any valid credential; `ctx.principal` is who bears it. */
 export const userProcedure = measured.meta({ access: 'user' }).use(identified).use(clean);
 
+const inPerson = measured.use(identified).use(async ({ ctx, next }) => {
+  if (ctx.principal.kind !== 'session')
+    throw new Fault('forbidden', 'API keys may not do this: sign in as a person.', { scope: 'session' });
+  return next();
+});
+
 /** A procedure for a person's session: an API key is refused with `forbidden`. */
-export const sessionProcedure = measured
-  .meta({ access: 'session' })
-  .use(identified)
+export const sessionProcedure = inPerson.meta({ access: 'session' }).use(clean);
+
+/** A procedure on the whole installation, for a session of one of its administrators; others meet `forbidden`. */
+export const administratorProcedure = inPerson
+  .meta({ access: 'administrator' })
   .use(async ({ ctx, next }) => {
-    if (ctx.principal.kind !== 'session')
-      throw new Fault('forbidden', 'API keys may not do this: sign in as a person.', { scope: 'session' });
+    if (!ctx.principal.isAdministrator)
+      throw new Fault('forbidden', 'This needs an administrator of the installation.', { scope: 'administrator' });
     return next();
   })
   .use(clean);
@@ -81,8 +92,7 @@ function requestedProject(input: unknown): string | undefined {
 function accessTo(principal: Principal, requested: string | undefined, scope: Scope): ProjectAccess {
   const projectId = requested ?? principal.defaultProjectId;
   const role = principal.roles.get(projectId);
-  if (role === undefined) throw notFound('project');
-  if (!mayDo(principal, role, scope))
-    throw new Fault('forbidden', `This needs the scope ${scope} in the project.`, { scope });
-  return { projectId, userId: principal.userId, role, principal };
+  const refusal = refusalOf(principal, role, scope);
+  if (role === undefined || refusal !== null) throw refusal ?? notFound('project');
+  return { projectId, userId: principal.userId, role, scope, principal };
 }

@@ -23,6 +23,19 @@ const table: Readonly<Record<string, Access>> = {
   'apiKeys.revoke': 'keys:manage',
   'projects.list': 'user',
   'projects.create': 'session',
+  'projects.transfer': 'project:own',
+  'projects.members.list': 'members:read',
+  'projects.members.add': 'members:manage',
+  'projects.members.remove': 'members:manage',
+  'projects.members.setRole': 'members:manage',
+  'projects.members.leave': 'members:read',
+  'projects.invitations.create': 'members:manage',
+  'projects.invitations.list': 'members:manage',
+  'projects.invitations.revoke': 'members:manage',
+  'projects.invitations.accept': 'session',
+  'audit.list': 'audit:read',
+  'audit.installation': 'administrator',
+  'projects.erase': 'project:own',
   'prompts.create': 'prompts:write',
   'prompts.stream': 'prompts:write',
   'prompts.get': 'prompts:read',
@@ -33,6 +46,10 @@ const table: Readonly<Record<string, Access>> = {
   'prompts.regenerate': 'prompts:write',
   'prompts.delete': 'prompts:write',
   'feed.follow': 'feed:read',
+  'retention.get': 'retention:manage',
+  'retention.preview': 'retention:manage',
+  'retention.set': 'retention:manage',
+  'retention.applyNow': 'retention:manage',
   'system.info': 'user',
 };
 
@@ -56,10 +73,13 @@ const members = new Map<Role, TestPerson>();
 const keys = new Map<Scope, string>();
 let shared: string;
 let expired: string;
+let administrator: TestPerson;
 
 beforeAll(async () => {
   service = await startService({ clock });
-  expired = (await service.signUp()).token;
+  // The first account of an installation is its administrator.
+  const first = await service.signUp();
+  expired = first.token;
   clock.turnMs(61 * 60_000);
   owner = await service.signUp();
   stranger = await service.signUp();
@@ -76,6 +96,9 @@ beforeAll(async () => {
       scope,
       (await owner.client.apiKeys.create.mutate({ projectId: shared, name: scope, scopes: [scope] })).key,
     );
+  const { user } = first.session;
+  const { tokens } = await service.client().auth.login.mutate({ username: user.username, password: first.password });
+  administrator = { ...first, token: tokens.accessToken };
   // The membership was not there at the sign-up, whose check is still remembered.
   clock.turnMs(5_000);
 });
@@ -86,6 +109,7 @@ afterAll(async () => {
 });
 
 const isScope = (access: Access): access is Scope => access.includes(':');
+const isForPeople = (access: Access): boolean => access === 'session' || access === 'administrator';
 const nobody = (access: Access): Verdict => (access === 'public' ? 'leave' : 'UNAUTHORIZED');
 
 const callers: Caller[] = [
@@ -98,18 +122,24 @@ const callers: Caller[] = [
     token: () => members.get(role)?.token,
     projectId: () => shared,
     verdict: (access: Access): Verdict =>
-      isScope(access) && !roleScopes[role].includes(access) ? 'FORBIDDEN' : 'leave',
+      access === 'administrator' || (isScope(access) && !roleScopes[role].includes(access)) ? 'FORBIDDEN' : 'leave',
   })),
   ...keyScopes.map((scope) => ({
     name: `an API key for ${scope}`,
     token: () => keys.get(scope),
     projectId: () => shared,
     verdict: (access: Access): Verdict =>
-      access === 'session' || (isScope(access) && access !== scope) ? 'FORBIDDEN' : 'leave',
+      isForPeople(access) || (isScope(access) && access !== scope) ? 'FORBIDDEN' : 'leave',
   })),
   {
     name: 'a stranger',
     token: () => stranger.token,
+    projectId: () => shared,
+    verdict: (access) => (isScope(access) ? 'NOT_FOUND' : access === 'administrator' ? 'FORBIDDEN' : 'leave'),
+  },
+  {
+    name: 'an administrator of the installation, in a project of others',
+    token: () => administrator.token,
     projectId: () => shared,
     verdict: (access) => (isScope(access) ? 'NOT_FOUND' : 'leave'),
   },
@@ -117,7 +147,7 @@ const callers: Caller[] = [
     name: "an API key, in its maker's other project",
     token: () => keys.get('prompts:read'),
     projectId: () => owner.session.project.id,
-    verdict: (access) => (isScope(access) ? 'NOT_FOUND' : access === 'session' ? 'FORBIDDEN' : 'leave'),
+    verdict: (access) => (isScope(access) ? 'NOT_FOUND' : isForPeople(access) ? 'FORBIDDEN' : 'leave'),
   },
 ];
 

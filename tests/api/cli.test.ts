@@ -138,6 +138,40 @@ describe('accounts in the hands of an operator', () => {
     expect((await login(again, ada, ada.password)).user.id).toBe(ada.session.user.id);
   });
 
+  test('somebody is made an administrator and no longer, on record; the last one stays', async () => {
+    await using service = await startService();
+    const [ada, bob] = [await service.signUp(), await service.signUp()];
+    const [first, second] = [ada, bob].map(({ session }) => session.user.username);
+    await service.app.close();
+    const appoint = (...args: string[]) => promptwell(service, ['user', 'administrator', ...args]);
+    const last = { code: 1, words: /Nobody else runs this installation: appoint somebody first\./ };
+    expectComplaint(await appoint(first ?? '', '--revoke'), last);
+    expectComplaint(await appoint('nobody'), { code: 1, words: /No such user\./ });
+    expect(await appoint(second ?? '')).toMatchObject({
+      code: 0,
+      stdout: `${second} is an administrator of this installation.\n`,
+    });
+    // Again is no change.
+    expect((await appoint(second ?? '')).code).toBe(0);
+    expect((await appoint(first ?? '', '--revoke')).code).toBe(0);
+    expectComplaint(await appoint(second ?? '', '--revoke'), last);
+    await using again = await startSecond(service);
+    const { items } = await again.client({ token: bob.token }).audit.installation.query({});
+    expect(
+      items.map(({ action, actor, subject, details }) => [
+        action,
+        actor,
+        subject?.username,
+        details['isAdministrator'],
+      ]),
+    ).toEqual([
+      ['administrator.changed', null, first, false],
+      ['administrator.changed', null, second, true],
+    ]);
+    const refused = again.client({ token: ada.token }).audit.installation.query({});
+    await expect(refused).rejects.toMatchObject(code('FORBIDDEN'));
+  });
+
   test.skipIf(engineUnderTest === 'embedded')('disabling ends a live session of a running service', async () => {
     await using service = await startService();
     const ada = await service.signUp();

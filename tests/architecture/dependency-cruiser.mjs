@@ -13,7 +13,7 @@ const impureFiles = ['/(router\\.ts$|schema\\.ts$|(service|store)(\\.ts$|/))', o
 /** The closed list of events: words and pure functions, read like the kernel. */
 const vocabulary = '^src/platform/events/catalogue\\.ts$';
 /** What a service calls directly: the outbox takes the service's transaction, the others are pure functions. */
-const serviceTools = '^src/platform/(events/outbox|auth/(api-key|network|secret))\\.ts$';
+const serviceTools = '^src/platform/(audit|events/outbox|embedding/forgetting|auth/(api-key|network|secret))\\.ts$';
 
 const value = { dependencyTypesNot: ['type-only'] };
 

@@ -4,7 +4,7 @@ import { createEmbedder } from '../../src/platform/embedding/pool.js';
 import { openDatabase } from '../../src/platform/db/client.js';
 import type { Database } from '../../src/platform/db/database.js';
 import { toVectorLiteral } from '../../src/platform/db/vector.js';
-import { similarPrompts } from '../../src/features/prompts/store/statements.js';
+import { similarPrompts } from '../../src/features/prompts/store/search.js';
 import { loadConfig } from '../../src/config.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { startService, type TestPerson } from '../support/service.js';
@@ -81,7 +81,9 @@ async function interleaved({ ada, embedder, sql }: { ada: TestPerson; embedder: 
       })),
     );
     figures.all.push(
-      ...(await times(queriesPerRound, (index) => ada.client.prompts.similar.query({ query: `${query(index)}!` }))),
+      ...(await times(queriesPerRound, (index) =>
+        ada.client.prompts.similar.query({ query: `${query(index)}!`, mode: 'meaning' }),
+      )),
     );
   }
   return figures;

@@ -22,7 +22,9 @@ describe('credentials', () => {
   const member = async (): Promise<{ person: Awaited<ReturnType<TestAccounts['person']>>; access: ProjectAccess }> => {
     const person = await room.person();
     const principal = await room.authenticator.authenticate(person.tokens.accessToken);
-    return { person, access: { projectId: person.project.id, userId: person.user.id, role: 'owner', principal } };
+    const { project, user } = person;
+    const access = { projectId: project.id, userId: user.id, role: 'owner', scope: 'keys:manage', principal } as const;
+    return { person, access };
   };
 
   it('a key is shown once, stored as a hash, and authenticates its project and scopes alone (T17)', async () => {
@@ -42,6 +44,7 @@ describe('credentials', () => {
       apiKeyId: made.id,
       expiresAtMs: null,
       defaultProjectId: person.project.id,
+      isAdministrator: false,
       roles: new Map([[person.project.id, 'owner']]),
       scopes: ['prompts:read'],
     });
@@ -79,7 +82,7 @@ describe('credentials', () => {
     await expect(room.authenticator.authenticate(lasting.key)).rejects.toMatchObject({ kind: 'unauthenticated' });
     await room.operators.setDisabled(person.username, false);
     await room.authenticator.authenticate(lasting.key);
-    await room.accounts.deleteAccount(access.principal, goodPassword, '192.0.2.1');
+    await room.accounts.deleteAccount(access.principal, { password: goodPassword, erasePrompts: true }, '192.0.2.1');
     room.authenticator.forget();
     await expect(room.authenticator.authenticate(lasting.key)).rejects.toMatchObject({ kind: 'unauthenticated' });
   });
@@ -140,6 +143,7 @@ describe('credentials', () => {
         return db.read(sql, values);
       },
       listen: (channel, onWake) => db.listen(channel, onWake),
+      alone: (signal, work) => db.alone(signal, work),
       check: () => db.check(),
       close: () => db.close(),
     };

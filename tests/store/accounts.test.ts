@@ -135,10 +135,12 @@ describe('accounts', () => {
         [room.ids.uuid(), project.id, user.id],
       );
     const principal = await room.authenticator.authenticate(leaving.tokens.accessToken);
-    await expect(room.accounts.deleteAccount(principal, 'wrong horse battery', home)).rejects.toMatchObject({
+    await expect(
+      room.accounts.deleteAccount(principal, { password: 'wrong horse battery', erasePrompts: true }, home),
+    ).rejects.toMatchObject({
       kind: 'unauthenticated',
     });
-    await room.accounts.deleteAccount(principal, goodPassword, home);
+    await room.accounts.deleteAccount(principal, { password: goodPassword, erasePrompts: true }, home);
     const left = async (sql: string, id: string) => (await db.read(sql, [id])).length;
     expect(await left('SELECT 1 FROM app_user WHERE id = $1', leaving.user.id)).toBe(0);
     for (const table of ['prompt', 'membership']) {
@@ -156,7 +158,9 @@ describe('accounts', () => {
     const alone = await room.projects.create(principal, 'Nobody else is here');
     const join = `INSERT INTO membership (project_id, user_id, role) VALUES ($1, $2, 'member')`;
     await db.read(join, [project.id, heir.user.id]);
-    await expect(room.accounts.deleteAccount(principal, goodPassword, home)).rejects.toMatchObject({
+    await expect(
+      room.accounts.deleteAccount(principal, { password: goodPassword, erasePrompts: true }, home),
+    ).rejects.toMatchObject({
       kind: 'precondition',
       message: expect.stringContaining('Shared') as string,
       details: { state: 'onlyOwner' },
@@ -165,7 +169,7 @@ describe('accounts', () => {
       project.id,
       heir.user.id,
     ]);
-    await room.accounts.deleteAccount(principal, goodPassword, home);
+    await room.accounts.deleteAccount(principal, { password: goodPassword, erasePrompts: true }, home);
     expect(await db.read('SELECT 1 FROM project WHERE id = $1', [project.id])).toHaveLength(1);
     expect(await db.read('SELECT 1 FROM project WHERE id = $1', [alone.id])).toEqual([]);
   });

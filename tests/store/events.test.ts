@@ -73,7 +73,7 @@ test("redaction reaches every event of a prompt and none of another prompt's or 
   await append(projectId, promptId, 2);
   await append(projectId, neighbour);
   await append(other, promptId);
-  await database.db.transaction((tx) => redactEvents(tx, { projectId, promptId, view: { text: '' } }));
+  await database.db.transaction((tx) => redactEvents(tx, [{ projectId, promptId, view: { text: '' } }]));
   const textsOf = async (project: string): Promise<string[]> =>
     (await log.after(everything, [project], 50)).map(({ view }) => (view as { text: string }).text);
   expect(await textsOf(projectId)).toEqual(['', '', 'secret 0']);

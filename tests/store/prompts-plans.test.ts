@@ -1,20 +1,24 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
+import { annIndexName, createAnnIndexSql } from '../../src/platform/db/ann-index.js';
 import { ensureSpace } from '../../src/platform/db/space.js';
 import { EventLog } from '../../src/platform/events/log.js';
 import { PromptReads } from '../../src/features/prompts/store/reads.js';
 import {
   countVectors,
+  nearbyPrompts,
+  type Search,
+  similarPrompts,
+  vectorOf,
+} from '../../src/features/prompts/store/search.js';
+import {
   getPrompt,
   listPrompts,
   listResponses,
   promptByKey,
-  type Search,
   type Statement,
-  similarPrompts,
   type Tenant,
-  vectorOf,
 } from '../../src/features/prompts/store/statements.js';
 import { PromptWrites } from '../../src/features/prompts/store/writes.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -80,6 +84,27 @@ test.each([
   expect(text).not.toContain('tempting');
 });
 
+test.each([
+  ['without a filter', {}],
+  ['with a filter', { environment: 'development' }],
+])("the approximate lane is served by the project's own index and by nothing else, %s", async (_, filter) => {
+  const { engine } = test_.db;
+  const large = { ...tenant, projectId: projects[1] };
+  await test_.db.read(createAnnIndexSql(large, { engine, dimensions }), []);
+  const statement = nearbyPrompts(large, { ...near, filter }, { engine, depth: { efSearch: 40, candidates: 20 } });
+  const text = await plan(statement);
+  expect(text).toContain(`Index Scan using ${annIndexName(large)} on embedding e`);
+  expect(text).toContain('Order By: ');
+  expect(text).toContain('One-Time Filter: ');
+  expect(text).not.toContain('tempting');
+  expect(text).not.toMatch(/Seq Scan on (embedding|prompt)/);
+  // The exact lane stays away from it.
+  expect(await plan(similarPrompts(large, { ...near, filter }))).not.toContain('ann_');
+  await test_.db.read(`DROP INDEX ${annIndexName(large)}`, []);
+  const gone = await test_.db.read(statement.text, statement.values);
+  expect(gone).toMatchObject([{ id: null, found: 0, farthest: null }]);
+});
+
 test('the exact lane finds every vector of a small project beside a large one', async () => {
   const rows = await new PromptReads(test_.db, tenant).similar({ ...near, limit: 50 });
   expect(rows).toHaveLength(40);
@@ -124,7 +149,8 @@ test('no statement of the room can be built without the project it is bound to',
     listResponses(tenant, ids.uuid(), null),
     promptByKey(tenant, { userId: ids.uuid(), idempotencyKey: 'k' }),
     similarPrompts(tenant, near),
-    countVectors(tenant, near),
+    countVectors(tenant, near, 10),
+    nearbyPrompts(tenant, near, { engine: 'server', depth: { efSearch: 40, candidates: 20 } }),
     vectorOf(tenant, ids.uuid()),
   ];
   for (const { text, values } of statements) {

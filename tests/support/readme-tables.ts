@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { Environment } from '../../src/config.js';
-import { keyScopes, type Role, roleScopes, type Scope } from '../../src/kernel/access.js';
+import { keyScopes, type Role, roleScopes } from '../../src/kernel/access.js';
+import type { ProcedureMeta } from '../../src/rpc/init.js';
 import { root } from './source.js';
 
 /** What the configuration's schema says of one variable. */
@@ -56,16 +57,14 @@ export function environmentExample(): string {
 export interface ProcedureFacts {
   path: string;
   kind: 'query' | 'mutation' | 'subscription';
-  /** `public`: anyone; `user`: any credential; `session`: a person's log-in, no key; else a scope. */
-  access: 'public' | 'user' | 'session' | Scope;
+  /** As the router's own `ProcedureMeta` says it. */
+  access: ProcedureMeta['access'];
 }
 
 const ProcedureDefinition = z.object({
   _def: z.object({
     type: z.enum(['query', 'mutation', 'subscription']),
-    meta: z.object({
-      access: z.enum(['public', 'user', 'session', 'prompts:read', 'prompts:write', 'feed:read', 'keys:manage']),
-    }),
+    meta: z.object({ access: z.enum(['public', 'user', 'session', 'administrator', ...roleScopes.owner]) }),
   }),
 });
 const RouterModule = z.object({ createAppRouter: z.custom<(services: object) => unknown>() });
@@ -92,12 +91,16 @@ export async function procedures(): Promise<ProcedureFacts[]> {
 const roles = ['viewer', 'member', 'admin', 'owner'] as const satisfies readonly Role[];
 const yesOrNo = (isAllowed: boolean): string => (isAllowed ? 'yes' : 'no');
 
+function mayAs(role: Role, access: ProcedureMeta['access']): boolean {
+  if (access === 'public' || access === 'user' || access === 'session') return true;
+  return access !== 'administrator' && roleScopes[role].includes(access);
+}
+
 /** The README's table of who may call what. */
 export function procedureTable(all: readonly ProcedureFacts[]): string {
   const rows = all.map(({ path, kind, access }) => {
-    const scope = access === 'public' || access === 'user' || access === 'session' ? null : access;
-    const mayRole = roles.map((role) => yesOrNo(scope === null || roleScopes[role].includes(scope)));
-    const mayKey = scope === null ? access !== 'session' : keyScopes.some((keyScope) => keyScope === scope);
+    const mayRole = roles.map((role) => (access === 'administrator' ? 'administrator' : yesOrNo(mayAs(role, access))));
+    const mayKey = ['public', 'user', ...keyScopes].includes(access);
     return [`\`${path}\``, kind, access, ...mayRole, yesOrNo(mayKey)];
   });
   return table(['procedure', 'kind', 'access', ...roles, 'API key'], rows);

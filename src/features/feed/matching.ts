@@ -15,9 +15,26 @@ const conditions: { [Field in keyof Required<PromptFilter>]: Condition } = {
   text: (prompt, wanted) => prompt.text.toLowerCase().includes(wanted.toLowerCase()),
 };
 
+/** What a deleted prompt's view does not tell any more. */
+const blankedFields: ReadonlySet<keyof PromptFilter> = new Set([
+  'model',
+  'environment',
+  'tag',
+  'conversationId',
+  'text',
+]);
+
 /** Whether a prompt passes a filter; every field given must hold, as in `prompts.list`. */
-export function matches(prompt: PromptView, filter: PromptFilter): boolean {
+export const matches = (prompt: PromptView, filter: PromptFilter): boolean => passes(prompt, filter, noFields);
+
+/** Whether a deleted prompt may have passed a filter: who heard of it must hear that it is gone. */
+export const mayHaveMatched = (prompt: PromptView, filter: PromptFilter): boolean =>
+  passes(prompt, filter, blankedFields);
+
+const noFields: ReadonlySet<keyof PromptFilter> = new Set();
+
+function passes(prompt: PromptView, filter: PromptFilter, unknown: ReadonlySet<keyof PromptFilter>): boolean {
   for (const [field, wanted] of Object.entries(filter) as [keyof PromptFilter, string | undefined][])
-    if (wanted !== undefined && !conditions[field](prompt, wanted)) return false;
+    if (wanted !== undefined && !unknown.has(field) && !conditions[field](prompt, wanted)) return false;
   return true;
 }

@@ -2,11 +2,17 @@ import type { ProjectAccess } from '../../kernel/access.js';
 import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
 import type { CursorCodec } from '../../platform/cursor.js';
+import type { Database } from '../../platform/db/database.js';
 import type { EventBus } from '../../platform/events/bus.js';
-import type { EventKind, EventPosition, StoredEvent } from '../../platform/events/catalogue.js';
+import {
+  type EventKind,
+  type EventPosition,
+  erasedChannel,
+  type StoredEvent,
+} from '../../platform/events/catalogue.js';
 import type { EventLog } from '../../platform/events/log.js';
 import type { PromptView } from '../prompts/schema.js';
-import { matches } from './matching.js';
+import { matches, mayHaveMatched } from './matching.js';
 import { FeedReader } from './reader.js';
 import type { FeedEvent, FollowInput } from './schema.js';
 
@@ -16,7 +22,7 @@ export interface FeedDeps {
   events: EventLog;
   cursors: CursorCodec;
   clock: Clock;
-  /** How long events are kept; an older `lastEventId` cannot be resumed. */
+  /** How long events are kept at most; a project may say less. An older `lastEventId` cannot be resumed. */
   retentionMs: number;
   observer: { onSubscriptions(open: number): void; onDelivered(kind: EventKind): void; onOverflow(): void };
 }
@@ -30,6 +36,7 @@ export interface FeedItem {
 /** The live feed of a project's prompts. `INVARIANTS.md` beside this file numbers what it promises. */
 export class FeedService {
   readonly #deps: FeedDeps;
+  readonly #endings = new Map<string, Set<AbortController>>();
   #open = 0;
 
   constructor(deps: FeedDeps) {
@@ -41,26 +48,50 @@ export class FeedService {
    *
    * Shape: first `ready`, whose id is the newest position; then the events that pass `kinds` and `filter`.
    * Cost: nothing while idle; memory for at most 64 events a reader, slower readers catch up from the database.
-   * Faults: `invalid` for a `lastEventId` of another project; `precondition` for one older than events are kept.
+   * Faults: `invalid` for a `lastEventId` of another project; `precondition` for one older than events are kept, and
+   * when the project is erased.
    */
   async *follow(access: ProjectAccess, input: FollowInput, signal: AbortSignal): AsyncGenerator<FeedItem> {
     const reader = new FeedReader(this.#deps, access.projectId);
-    const resumed = typeof input.lastEventId === 'string' ? this.#unseal(access, input.lastEventId) : null;
-    this.#count(1);
+    const resumed = typeof input.lastEventId === 'string' ? await this.#unseal(access, input.lastEventId) : null;
+    const erasure = this.#enter(access.projectId);
     try {
       await reader.start();
       let last = resumed ?? (await this.#deps.events.head());
       yield { id: this.#seal(access, last), event: { kind: 'ready' } };
-      for await (const event of reader.read(last, signal)) {
+      for await (const event of reader.read(last, AbortSignal.any([signal, erasure.signal]))) {
         last = event.position;
         if (!isWanted(event, input)) continue;
         this.#deps.observer.onDelivered(event.kind);
         yield { id: this.#seal(access, last), event: { kind: event.kind, prompt: event.view } };
       }
+      if (erasure.signal.aborted) throw erased();
     } finally {
       reader.stop();
-      this.#count(-1);
+      this.#leave(access.projectId, erasure);
     }
+  }
+
+  /** From now on every stream of a project that is erased, by whichever process, ends. Answers what stops that. */
+  heedErasures(db: Pick<Database, 'listen'>): Promise<() => Promise<void>> {
+    return db.listen(erasedChannel, (projectId) => {
+      for (const erasure of this.#endings.get(projectId) ?? []) erasure.abort();
+    });
+  }
+
+  #enter(projectId: string): AbortController {
+    const erasure = new AbortController();
+    const ofProject = this.#endings.get(projectId) ?? new Set();
+    this.#endings.set(projectId, ofProject.add(erasure));
+    this.#count(1);
+    return erasure;
+  }
+
+  #leave(projectId: string, erasure: AbortController): void {
+    const ofProject = this.#endings.get(projectId);
+    ofProject?.delete(erasure);
+    if (ofProject?.size === 0) this.#endings.delete(projectId);
+    this.#count(-1);
   }
 
   #count(by: number): void {
@@ -73,21 +104,27 @@ export class FeedService {
     return this.#deps.cursors.seal({ field: 'lastEventId', scope: access.projectId }, payload);
   }
 
-  #unseal(access: ProjectAccess, token: string): EventPosition {
+  async #unseal(access: ProjectAccess, token: string): Promise<EventPosition> {
     const [xid = '', id = '', sealedAtMs = ''] = this.#deps.cursors
       .open({ field: 'lastEventId', scope: access.projectId }, token)
       .split('.');
-    if (this.#deps.clock.nowMs() - Number(sealedAtMs) > this.#deps.retentionMs)
-      throw new Fault(
-        'precondition',
-        'lastEventId is older than events are kept: list the prompts, then follow anew.',
-        {
-          state: 'expired',
-        },
-      );
+    const { days, keptFromMs } = await this.#deps.events.keeping(access.projectId);
+    const keptMs = Math.min(this.#deps.retentionMs, days === null ? Infinity : days * dayMs);
+    const isKept = this.#deps.clock.nowMs() - Number(sealedAtMs) <= keptMs && Number(sealedAtMs) >= keptFromMs;
+    if (!isKept) throw expired();
     return { xid: BigInt(xid), id: BigInt(id) };
   }
 }
 
-const isWanted = (event: StoredEvent<PromptView>, input: FollowInput): boolean =>
-  (input.kinds === undefined || input.kinds.includes(event.kind)) && matches(event.view, input.filter);
+const dayMs = 86_400_000;
+
+const expired = (): Fault =>
+  new Fault('precondition', 'lastEventId is older than events are kept: list the prompts, then follow anew.', {
+    state: 'expired',
+  });
+
+const erased = (): Fault => new Fault('precondition', 'The project was erased.', { state: 'erased' });
+
+const isWanted = ({ kind, view }: StoredEvent<PromptView>, { kinds, filter }: FollowInput): boolean =>
+  (kinds === undefined || kinds.includes(kind)) &&
+  (kind === 'prompt.deleted' ? mayHaveMatched(view, filter) : matches(view, filter));

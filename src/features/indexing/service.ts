@@ -1,6 +1,6 @@
 import { Fault } from '../../kernel/fault.js';
 import type { Database } from '../../platform/db/database.js';
-import type { Embedder } from '../../platform/embedding/embedder.js';
+import type { ServingSpace, Spaces } from '../../platform/embedding/spaces.js';
 import type { Log } from '../../platform/log.js';
 import { IndexingStore, type UnindexedPrompt } from './store.js';
 
@@ -14,15 +14,13 @@ const beforeAllIds = '00000000-0000-0000-0000-000000000000';
 /** What the indexer is made of. */
 export interface IndexingDeps {
   db: Database;
-  space: { id: number; dimensions: number };
-  embedder: Embedder;
+  spaces: Spaces;
   log: Log;
 }
 
 /** The safety net: gives a vector to every prompt that came in without one, in the background lane. */
 export class IndexingService {
   readonly #deps: IndexingDeps;
-  readonly #store: IndexingStore;
   readonly #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | undefined;
@@ -30,7 +28,6 @@ export class IndexingService {
 
   constructor(deps: IndexingDeps) {
     this.#deps = deps;
-    this.#store = new IndexingStore(deps.db, deps.space);
   }
 
   /** Looks for prompts without a vector now, and again once the present round is over. */
@@ -68,58 +65,66 @@ export class IndexingService {
   }
 
   async #index(): Promise<number> {
+    const space = this.#deps.spaces.active();
+    const store = new IndexingStore(this.#deps.db, space);
     let count = 0;
     let afterId = beforeAllIds;
     while (!this.#closing.signal.aborted) {
-      const prompts = await this.#store.next(afterId, batchSize);
+      const prompts = await store.next(afterId, batchSize);
       const last = prompts.at(-1);
       if (last === undefined) return count;
-      count += await this.#indexBatch(prompts);
+      count += await this.#indexBatch({ space, store }, prompts);
       afterId = last.id;
     }
     return count;
   }
 
   /** Texts are embedded by project: what one project embedded is never told to another, not even by its speed. */
-  async #indexBatch(prompts: readonly UnindexedPrompt[]): Promise<number> {
+  async #indexBatch(round: Round, prompts: readonly UnindexedPrompt[]): Promise<number> {
     let count = 0;
-    for (const [projectId, ofProject] of byProject(prompts)) count += await this.#indexGroup(projectId, ofProject);
+    for (const ofProject of byProject(prompts)) count += await this.#indexGroup(round, ofProject);
     return count;
   }
 
   /** A text that cannot be embedded costs its neighbours nothing: each is then tried alone. */
-  async #indexGroup(projectId: string, prompts: readonly UnindexedPrompt[]): Promise<number> {
+  async #indexGroup(round: Round, prompts: readonly UnindexedPrompt[]): Promise<number> {
     try {
-      await this.#embedAndStore(projectId, prompts);
+      await this.#embedAndStore(round, prompts);
       return prompts.length;
     } catch (cause) {
       if (!(cause instanceof Fault) || cause.kind !== 'unprocessable') throw cause;
       let count = 0;
-      if (prompts.length > 1) for (const prompt of prompts) count += await this.#indexGroup(projectId, [prompt]);
+      if (prompts.length > 1) for (const prompt of prompts) count += await this.#indexGroup(round, [prompt]);
       else this.#deps.log.warn({ err: cause, promptId: prompts[0]?.id }, 'a text cannot be embedded');
       return count;
     }
   }
 
-  async #embedAndStore(projectId: string, prompts: readonly UnindexedPrompt[]): Promise<void> {
-    const embedded = await this.#deps.embedder.embed(
+  async #embedAndStore({ space, store }: Round, prompts: readonly UnindexedPrompt[]): Promise<void> {
+    const embedded = await space.embedder.embed(
       prompts.map(({ text }) => text),
-      { lane: 'background', scope: projectId, signal: this.#closing.signal },
+      { lane: 'background', scope: prompts[0]?.projectId ?? '', signal: this.#closing.signal },
     );
     const vectors = prompts.flatMap((prompt, index) => {
       const one = embedded[index];
       return one === undefined ? [] : [{ prompt, ...one }];
     });
-    await this.#deps.db.transaction((tx) => this.#store.put(tx, vectors));
+    await this.#deps.db.transaction((tx) => store.put(tx, vectors));
   }
 }
 
-function byProject(prompts: readonly UnindexedPrompt[]): Map<string, UnindexedPrompt[]> {
+/** One look for prompts without a vector, in one space. */
+interface Round {
+  space: ServingSpace;
+  store: IndexingStore;
+}
+
+function byProject(prompts: readonly UnindexedPrompt[]): UnindexedPrompt[][] {
   const groups = new Map<string, UnindexedPrompt[]>();
   for (const prompt of prompts) {
     const group = groups.get(prompt.projectId);
     if (group === undefined) groups.set(prompt.projectId, [prompt]);
     else group.push(prompt);
   }
-  return groups;
+  return [...groups.values()];
 }

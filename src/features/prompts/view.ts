@@ -100,7 +100,24 @@ export function promptView(row: PromptRow): PromptView {
   };
 }
 
-/** The view that stays in the outbox once a prompt is deleted: who and when, none of its texts. */
-export function tombstoneView(view: PromptView): PromptView {
-  return { ...view, text: '', system: null, response: null, responses: 0, embedding: null, tags: [], metadata: {} };
-}
+/** What of a row outlives its prompt. */
+export type TombstoneRow = Pick<PromptRow, 'id' | 'projectId' | 'userId' | 'status' | 'createdAt' | 'updatedAt'>;
+
+/** The view that stays in the outbox once a prompt is deleted: who and when, and no word that anybody chose. */
+export const tombstoneView = (row: TombstoneRow): PromptView => ({
+  id: row.id,
+  projectId: row.projectId,
+  userId: row.userId,
+  text: '',
+  system: null,
+  status: row.status,
+  response: null,
+  responses: 0,
+  embedding: null,
+  conversationId: null,
+  environment: '',
+  tags: [],
+  metadata: {},
+  createdAt: row.createdAt.toISOString(),
+  updatedAt: row.updatedAt.toISOString(),
+});

@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
+import { aloneEmbedded } from './alone.js';
 import { addBackup, observed, readBackups } from './backups.js';
 import { ChangeTimer } from './change-timer.js';
 import { openCluster } from './cluster.js';
@@ -13,6 +14,7 @@ import { lockFolder, type Unlock } from './lock.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import type { PgliteThread } from './pglite.js';
 import { connectionTo, withSession } from './session.js';
+import { type OnStatement, timeStatements } from './statement-times.js';
 
 /** How long a caller waits for the one session before `overloaded`: as long as Prisma's transactions do, and a backup. */
 const sessionTimeoutMs = 10_000;
@@ -34,6 +36,7 @@ interface EmbeddedDeps {
   seedTarball?: string | undefined;
   /** Told of each backup, for metrics. */
   onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
+  onStatement?: OnStatement | undefined;
 }
 
 /**
@@ -92,6 +95,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     connectionTimeoutMillis: sessionTimeoutMs,
     query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
   });
+  if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
   const upkeep = await startUpkeep(deps, pool);
   let isClosing = false;
   void thread.ended.then((cause) => {
@@ -103,6 +107,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     pool,
     isAlive: () => thread.isAlive,
     listen: (channel, onWake) => bell.listen(pool, channel, onWake),
+    alone: (_, work) => aloneEmbedded(pool, work),
     close: async () => {
       isClosing = true;
       await upkeep.finish();

@@ -2,12 +2,14 @@ import pg from 'pg';
 import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
+import { aloneOnServer } from './alone.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import { observed } from './backups.js';
 import { withConnection } from './scratch-database.js';
 import { makeServerBackup } from './server-backups.js';
 import { ServerBell } from './server-bell.js';
+import { type OnStatement, timeStatements } from './statement-times.js';
 import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** The oldest PostgreSQL that the migrations are written for. */
@@ -30,6 +32,7 @@ interface ServerDeps {
   migrations: readonly Migration[];
   /** Told of each backup, for metrics. */
   onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
+  onStatement?: OnStatement | undefined;
 }
 
 /**
@@ -41,12 +44,14 @@ export async function openServer(deps: ServerDeps): Promise<Engine> {
   const { config, log } = deps;
   await withConnection(config.directUrl ?? '', 'promptwell-migrate', (direct) => migrateServer(direct, deps));
   const pool = openPool(config);
+  if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
   const bell = new ServerBell({ connectionString: config.directUrl ?? '', log });
   return {
     kind: 'server',
     pool,
     isAlive: () => true,
     listen: (channel, onWake) => bell.listen(channel, onWake),
+    alone: (signal, work) => aloneOnServer({ directUrl: config.directUrl, pool, signal }, work),
     close: async () => {
       await bell.close();
       await pool.end();

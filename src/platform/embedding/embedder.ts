@@ -25,6 +25,13 @@ export interface EmbedOptions {
   signal?: AbortSignal;
 }
 
+/** Whose texts are forgotten: one text of a scope, or all of it. */
+export interface ForgottenTexts {
+  scope: string;
+  /** SHA-256 of the text in hex; left out for every text of the scope. */
+  textHash?: string;
+}
+
 /** What is known of the embedder at this moment, for probes and metrics. */
 export interface EmbedderState {
   space: EmbeddingSpace;
@@ -43,6 +50,8 @@ export interface Embedder {
    */
   embed(texts: readonly string[], options: EmbedOptions): Promise<EmbeddedText[]>;
   state(): EmbedderState;
+  /** Keeps no vector of these texts any more; those that are being made are made, and not kept. Cost: a walk over the cache. */
+  forget(what?: ForgottenTexts): void;
   /**
    * Finishes what runs and what waits interactively, gives waiting background texts back as `overloaded`, and stops the
    * threads; never kills one inside the model.

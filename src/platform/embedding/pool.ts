@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
-import { copyOf, textKey, VectorCache } from './cache.js';
+import { copyOf, isForgotten, textKey, VectorCache } from './cache.js';
 import type {
   EmbeddedText,
   Embedder,
@@ -10,6 +10,7 @@ import type {
   EmbeddingObserver,
   EmbeddingSpace,
   EmbedOptions,
+  ForgottenTexts,
 } from './embedder.js';
 import { EmbeddingThread } from './embedding-thread.js';
 import type { ModelChoice } from './protocol.js';
@@ -105,6 +106,11 @@ class EmbeddingPool implements Embedder {
     return { space: this.space, isReady, waiting: this.#room.waiting() };
   }
 
+  forget(what?: ForgottenTexts): void {
+    this.#cache.forget(what);
+    this.#room.forget((key) => isForgotten(key, what));
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#drain();
     return this.#closing;
@@ -170,7 +176,7 @@ class EmbeddingPool implements Embedder {
   }
 
   #finish(job: Job, embedded: EmbeddedText): void {
-    this.#cache.set(job.key, embedded);
+    if (job.isKept) this.#cache.set(job.key, embedded);
     this.#room.resolve(job, embedded);
   }
 

@@ -35,6 +35,8 @@ export interface Job {
   isWaiting: boolean;
   /** True once a batch with it has failed: from then on it runs alone, so that a second failure is its own. */
   isSuspect: boolean;
+  /** False once its text is to be forgotten: those who wait get the vector, the cache does not. */
+  isKept: boolean;
 }
 
 /** One caller's wait for one job. */
@@ -122,6 +124,11 @@ export class WaitingRoom {
     this.#forgetIfUnwanted(job);
   }
 
+  /** Marks the jobs whose vectors are not to be kept. */
+  forget(isMeant: (key: string) => boolean): void {
+    for (const job of this.#jobs.values()) if (isMeant(job.key)) job.isKept = false;
+  }
+
   /** Ends a job with its vector. */
   resolve(job: Job, embedded: EmbeddedText): void {
     this.#jobs.delete(job.key);
@@ -164,7 +171,7 @@ export class WaitingRoom {
       if (known.isWaiting && known.line === 'background') this.#move(known, line);
       return known;
     }
-    const job: Job = { key, text, waiters: new Set(), line, isWaiting: false, isSuspect: false };
+    const job: Job = { key, text, waiters: new Set(), line, isWaiting: false, isSuspect: false, isKept: true };
     this.#jobs.set(key, job);
     this.#enter(job);
     return job;

@@ -13,6 +13,9 @@ export type EventKind = (typeof eventKinds)[number];
 /** The channel that wakes readers; its payload says nothing, the rows are the truth. */
 export const eventChannel = 'promptwell_event';
 
+/** The channel on which every process is told of a project that was erased; the payload is its id. */
+export const erasedChannel = 'promptwell_erased';
+
 /**
  * A place in the order of events: a transaction, and a row of it.
  *

@@ -58,6 +58,15 @@ export class EventLog {
     return newest?.isGated ?? false;
   }
 
+  /** For how many days a project's events are kept, null if as long as all, and the newest that is gone before that. */
+  async keeping(projectId: string): Promise<{ days: number | null; keptFromMs: number }> {
+    const [row] = await this.#db.read<{ days: number | null; keptFrom: Date | null }>(
+      'SELECT event_retention_days AS days, events_kept_from AS "keptFrom" FROM project WHERE id = $1',
+      [projectId],
+    );
+    return { days: row?.days ?? null, keptFromMs: row?.keptFrom?.getTime() ?? 0 };
+  }
+
   /** Deletes events older than `olderThanMs`, in database time. Answers how many. */
   async prune(olderThanMs: number): Promise<number> {
     const rows = await this.#db.read<object>(

@@ -9,6 +9,7 @@ const bearer = (scopes: Principal['scopes']): Principal => ({
   apiKeyId: null,
   expiresAtMs: null,
   defaultProjectId: 'p',
+  isAdministrator: false,
   roles: new Map(),
   scopes,
 });

@@ -4,11 +4,12 @@ import { Fault, notFound } from '../../../kernel/fault.js';
 import type { Passwords } from '../../../platform/auth/passwords.js';
 import type { TokenPair, Tokens } from '../../../platform/auth/tokens.js';
 import type { Database } from '../../../platform/db/database.js';
-import type { ChangePasswordInput, MeView } from '../schema.js';
+import type { ChangePasswordInput, DeleteAccountInput, MeView } from '../schema.js';
 import { AccountStore } from '../store/accounts.js';
 import { AccountLookups } from '../store/lookups.js';
 import { SessionStore } from '../store/sessions.js';
 import { projectView, userView } from '../view.js';
+import type { ErasureService } from './erasure.js';
 import type { SessionService } from './sessions.js';
 import type { SignInService } from './sign-in.js';
 
@@ -20,6 +21,7 @@ export interface AccountDeps {
   passwords: Passwords;
   signIn: SignInService;
   sessions: SessionService;
+  erasure: Pick<ErasureService, 'eraseUser'>;
 }
 
 /** What people do with their own accounts. */
@@ -65,21 +67,15 @@ export class AccountService {
   }
 
   /**
-   * Deletes the caller's account with the personal project and all that is in it.
+   * Erases the caller's account with the personal project and all that is in it, and the caller's prompts elsewhere unless
+   * `erasePrompts` is false; see `ErasureService.eraseUser`.
    *
    * Faults: `unauthenticated` with reason `wrongPassword`, `rateLimited`, `precondition` while a shared project has no
    * other owner.
    */
-  async deleteAccount(principal: Principal, password: string, address: string): Promise<void> {
-    const account = await this.#deps.signIn.confirmPassword(principal.userId, password, address);
-    await this.#deps.db.transaction(async (tx) => {
-      const store = new AccountStore(tx);
-      const projects = await store.projectsOnlyOwnedBy(account.id);
-      if (projects.length > 0)
-        throw new Fault('precondition', `You are the only owner of: ${projects.join(', ')}.`, { state: 'onlyOwner' });
-      await store.deleteUser(account.id);
-      await new SessionStore(tx).announce({ of: 'user', id: account.id });
-    });
+  async deleteAccount(principal: Principal, input: DeleteAccountInput, address: string): Promise<void> {
+    const account = await this.#deps.signIn.confirmPassword(principal.userId, input.password, address);
+    await this.#deps.erasure.eraseUser(account.id, { by: account.id, erasePrompts: input.erasePrompts });
   }
 
   #now(): Date {

@@ -3,6 +3,7 @@ import type { Clock } from '../../../kernel/clock.js';
 import { Fault, invalidField, notFound } from '../../../kernel/fault.js';
 import type { Ids } from '../../../kernel/ids.js';
 import type { ApiKeys } from '../../../platform/auth/api-keys.js';
+import { appendAudit } from '../../../platform/audit.js';
 import type { Database } from '../../../platform/db/database.js';
 import type { ApiKeyView, CreateApiKeyInput, NewApiKeyView } from '../schema.js';
 import { ApiKeyStore } from '../store/api-keys.js';
@@ -42,16 +43,11 @@ export class ApiKeyService {
         throw new Fault('precondition', `The project has ${keysPerProject} API keys; revoke one first.`, {
           state: 'full',
         });
-      return store.insert({
-        id: ids.uuid(),
-        userId: access.userId,
-        name,
-        prefix,
-        keyHash: hash,
-        scopes,
-        expiresAt,
-        createdAt,
-      });
+      const { projectId, userId } = access;
+      const id = ids.uuid();
+      const details = { apiKeyId: id, name, scopes: scopes.join(' ') };
+      await appendAudit(tx, ids, { projectId, userId, action: 'apiKey.created', details });
+      return store.insert({ id, userId, name, prefix, keyHash: hash, scopes, expiresAt, createdAt });
     });
     return { ...apiKeyView(row), key };
   }
@@ -64,13 +60,16 @@ export class ApiKeyService {
 
   /** Ends a key and its live sockets. Faults: `notFound`, also for another member's key unless the caller governs. */
   async revoke(access: ProjectAccess, id: string): Promise<void> {
-    await this.#deps.db.transaction(async (tx) => {
+    const { db, ids } = this.#deps;
+    const { projectId, userId } = access;
+    await db.transaction(async (tx) => {
       const isRevoked = await new ApiKeyStore(tx, access.projectId).revoke(
         id,
         whose(access),
         new Date(this.#deps.clock.nowMs()),
       );
       if (!isRevoked) throw notFound('API key');
+      await appendAudit(tx, ids, { projectId, userId, action: 'apiKey.revoked', details: { apiKeyId: id } });
       await new SessionStore(tx).announce({ of: 'apiKey', id });
     });
   }

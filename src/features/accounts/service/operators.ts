@@ -1,5 +1,7 @@
 import type { Clock } from '../../../kernel/clock.js';
 import { Fault, notFound } from '../../../kernel/fault.js';
+import type { Ids } from '../../../kernel/ids.js';
+import { appendAudit } from '../../../platform/audit.js';
 import type { Passwords } from '../../../platform/auth/passwords.js';
 import type { Database } from '../../../platform/db/database.js';
 import { AccountStore } from '../store/accounts.js';
@@ -11,6 +13,7 @@ import { usernameKeyOf } from './sign-in.js';
 export interface OperatorDeps {
   db: Database;
   clock: Clock;
+  ids: Ids;
   passwords: Pick<Passwords, 'refuseWeak' | 'hash'>;
 }
 
@@ -46,12 +49,45 @@ export class OperatorService {
     });
   }
 
+  /**
+   * Lets an account run the installation, or no longer; nothing is done when it is so already.
+   *
+   * Faults: `notFound`, `precondition` with state `lastAdministrator` when nobody else who can sign in would run it.
+   */
+  async setAdministrator(username: string, isAdministrator: boolean): Promise<void> {
+    const { id: userId, isAdministrator: wasAdministrator } = await this.#named(username);
+    await this.#deps.db.transaction(async (tx) => {
+      const store = new AccountStore(tx);
+      await store.lockSignups();
+      if (wasAdministrator === isAdministrator) return;
+      await store.setAdministrator(userId, isAdministrator);
+      if (!isAdministrator && !(await store.hasAdministrators()))
+        throw new Fault('precondition', 'Nobody else runs this installation: appoint somebody first.', {
+          state: 'lastAdministrator',
+        });
+      const details = { userId, isAdministrator };
+      await appendAudit(tx, this.#deps.ids, {
+        projectId: null,
+        userId: null,
+        action: 'administrator.changed',
+        details,
+      });
+      await new SessionStore(tx).announce({ of: 'membership', id: userId });
+    });
+  }
+
   /** The id of the account's personal project. Faults: `notFound`. */
   async personalProject(username: string): Promise<string> {
     const account = await this.#named(username);
     const [personal] = await this.#lookups.projects(account.id);
     if (personal === undefined) throw notFound('project');
     return personal.id;
+  }
+
+  /** The account of a name, as far as a command shows it. Faults: `notFound`. */
+  async account(username: string): Promise<{ id: string; username: string }> {
+    const { id, username: asStored } = await this.#named(username);
+    return { id, username: asStored };
   }
 
   async #named(username: string): Promise<CredentialsRow> {

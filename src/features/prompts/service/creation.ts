@@ -4,6 +4,7 @@ import { eventChannel } from '../../../platform/events/catalogue.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
 import type { Tx } from '../../../platform/db/database.js';
 import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
+import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import type { ChosenModel } from '../../../platform/llm/choose.js';
 import type { LlmRequest } from '../../../platform/llm/provider.js';
 import { requestHash, textHash } from '../fingerprint.js';
@@ -13,7 +14,7 @@ import { type KeyedPrompt, PromptReads } from '../store/reads.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
 import { type NewPrompt, PromptWrites } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
-import { type PromptDeps, tenantOf } from './deps.js';
+import { embedText, type PromptDeps, tenantOf } from './deps.js';
 import type { Generation, Generations } from './generation.js';
 
 /** A prompt that was stored, by this call or an earlier one with the same key. */
@@ -58,7 +59,8 @@ export class PromptCreation {
 
   /** Asks a model for one more answer. Faults: `notFound`; `precondition` while pending; `rateLimited`; `budget`. */
   async regenerate(access: ProjectAccess, again: { id: string; model?: string }): Promise<Generation> {
-    const tenant = tenantOf(this.#deps, access.projectId);
+    const space = this.#deps.spaces.active();
+    const tenant = tenantOf(space, access.projectId);
     const row = await new PromptReads(this.#deps.db, tenant).get(again.id);
     if (row === null) throw notFound('prompt');
     if (row.status === 'pending') throw answeredAlready(row.id);
@@ -74,6 +76,7 @@ export class PromptCreation {
       return reserved;
     });
     return this.#generations.begin({
+      space,
       tenant,
       userId: access.userId,
       promptId: row.id,
@@ -91,7 +94,7 @@ export class PromptCreation {
   /** What an earlier call with the same key made, or null. Faults: `conflict` for a key that made another request. */
   async earlier(access: ProjectAccess, input: Input): Promise<Begun | null> {
     if (input.idempotencyKey === undefined) return null;
-    const reads = new PromptReads(this.#deps.db, tenantOf(this.#deps, access.projectId));
+    const reads = new PromptReads(this.#deps.db, tenantOf(this.#deps.spaces.active(), access.projectId));
     const keyed: KeyedPrompt | null = await reads.byKey(access.userId, input.idempotencyKey);
     if (keyed === null) return null;
     if (keyed.requestHash !== hashOf(input))
@@ -109,21 +112,26 @@ export class PromptCreation {
 
   /** Stores a prompt that no model is asked for, with its vector, at once; null when its key was taken meanwhile. */
   async #store(access: ProjectAccess, input: Input, hash: string): Promise<Begun | null> {
-    const [embedded] = await this.#deps.embedder.embed([input.text], { lane: 'interactive', scope: access.projectId });
+    const space = this.#deps.spaces.active();
+    const vector = await embedText(space, access, input.text);
     const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: null });
-    const stored = await this.#insert(access, { prompt, vector: embedded ?? null, asked: null });
-    return stored === null ? null : { type: 'ended', prompt: stored.view, fault: null };
+    const stored = await this.#insert(access, { space, prompt, vector, asked: null });
+    if (stored === null) return null;
+    this.#deps.observer.onFinished('completed');
+    return { type: 'ended', prompt: stored.view, fault: null };
   }
 
   /** Stores a pending prompt, durably, and begins its generation; null when its key was taken meanwhile. */
   async #start(access: ProjectAccess, input: Input, hash: string): Promise<Begun | null> {
+    const space = this.#deps.spaces.active();
     const chosen = this.#deps.providers.choose(input.model);
     const request = this.#request(input, chosen);
     const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: this.#deps.processId });
-    const stored = await this.#insert(access, { prompt, vector: null, asked: { chosen, request } });
+    const stored = await this.#insert(access, { space, prompt, vector: null, asked: { chosen, request } });
     if (stored === null) return null;
     const generation = this.#generations.begin({
-      tenant: tenantOf(this.#deps, access.projectId),
+      space,
+      tenant: tenantOf(space, access.projectId),
       userId: access.userId,
       promptId: prompt.id,
       text: prompt.text,
@@ -140,12 +148,12 @@ export class PromptCreation {
 
   /** One statement; with a spend cap, one transaction that reserves the money too. Null when the key was taken. */
   async #insert(access: ProjectAccess, beginning: Beginning) {
-    const { prompt, vector, asked } = beginning;
-    const row = firstRow(this.#deps, access, beginning);
+    const { space, prompt, vector, asked } = beginning;
+    const row = firstRow(access, beginning);
     const kinds = asked === null ? (['prompt.created', 'prompt.completed'] as const) : (['prompt.created'] as const);
     const events = { kinds: prompt.isPushed ? kinds : [], channel: eventChannel };
     const insertion = { prompt, vector, events, view: promptView(row) };
-    const statement = insertPrompt(tenantOf(this.#deps, access.projectId), insertion);
+    const statement = insertPrompt(tenantOf(space, access.projectId), insertion);
     const viewOf = ({ createdAt }: Inserted): PromptView => promptView({ ...row, createdAt, updatedAt: createdAt });
     if (asked === null || this.#deps.dailyCapUsd === undefined) {
       const [inserted] = await this.#deps.db.read<Inserted>(statement.text, statement.values);
@@ -204,17 +212,18 @@ export class PromptCreation {
 
 /** What is stored when a prompt begins; `asked` is null when no model is. */
 interface Beginning {
+  space: ServingSpace;
   prompt: NewPrompt;
   vector: EmbeddedText | null;
   asked: { chosen: ChosenModel; request: LlmRequest } | null;
 }
 
 /** The row as it is about to be stored; its times are the database's to say. */
-function firstRow(deps: PromptDeps, access: ProjectAccess, { prompt, vector, asked }: Beginning): PromptRow {
+function firstRow(access: ProjectAccess, { space, prompt, vector, asked }: Beginning): PromptRow {
   const embedding =
     vector === null
       ? { space: null, dimensions: null, isTruncated: null }
-      : { space: deps.space.name, dimensions: deps.space.dimensions, isTruncated: vector.isTruncated };
+      : { space: space.name, dimensions: space.dimensions, isTruncated: vector.isTruncated };
   return {
     ...prompt,
     ...embedding,

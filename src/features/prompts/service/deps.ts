@@ -1,8 +1,10 @@
+import type { ProjectAccess } from '../../../kernel/access.js';
 import type { Clock } from '../../../kernel/clock.js';
 import type { Ids } from '../../../kernel/ids.js';
 import type { CursorCodec } from '../../../platform/cursor.js';
 import type { Database } from '../../../platform/db/database.js';
-import type { Embedder } from '../../../platform/embedding/embedder.js';
+import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
+import type { ServingSpace, Spaces } from '../../../platform/embedding/spaces.js';
 import type { ProviderRouter } from '../../../platform/llm/choose.js';
 import type { LlmUsage } from '../../../platform/llm/provider.js';
 import type { Log } from '../../../platform/log.js';
@@ -11,7 +13,10 @@ import type { Tenant } from '../store/statements.js';
 
 /** What the prompt services tell the metrics. */
 export interface PromptObserver {
+  /** A prompt reached its end, with a model's answer or without having asked one. */
   onFinished(status: 'completed' | 'failed' | 'cancelled'): void;
+  /** A response was stored. */
+  onResponse(status: 'completed' | 'failed' | 'cancelled'): void;
   onModel(call: {
     provider: string;
     outcome: 'completed' | 'failed' | 'cancelled';
@@ -20,16 +25,23 @@ export interface PromptObserver {
     usage: LlmUsage | null;
     costUsd: number | null;
   }): void;
-  onSimilarity(search: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }): void;
+  onSimilarity(search: { lane: 'exact' | 'hnsw' | 'words' | 'hybrid'; durationMs: number; hits: number }): void;
   onInterrupted(prompts: number): void;
+}
+
+/** Which large projects have an approximate index of their own. */
+export interface AnnIndexes {
+  /** How many vectors the index had when last counted; undefined when there is none. May be a moment old. */
+  find(projectId: string, spaceId: number): number | undefined;
+  /** Told how many vectors a search compared one by one. */
+  onCompared(projectId: string, spaceId: number, vectors: number): void;
 }
 
 /** What the prompt services are made of. */
 export interface PromptDeps {
   db: Database;
-  /** The row of the space that the embedder fills. */
-  space: { id: number; name: string; dimensions: number };
-  embedder: Embedder;
+  spaces: Spaces;
+  annIndexes: AnnIndexes;
   providers: ProviderRouter;
   /** Counts a call of a user. Faults: `rateLimited`. */
   throttle: { countPrompt(bucket: PromptBucket, userId: string): Promise<void> };
@@ -48,9 +60,20 @@ export interface PromptDeps {
   onUnindexed(): void;
 }
 
-/** A project in the space that serves, as every store of this room wants it. */
-export const tenantOf = (deps: PromptDeps, projectId: string): Tenant => ({
+/** A project in a space, as every store of this room wants it. */
+export const tenantOf = ({ id, dimensions }: ServingSpace, projectId: string): Tenant => ({
   projectId,
-  spaceId: deps.space.id,
-  dimensions: deps.space.dimensions,
+  spaceId: id,
+  dimensions,
 });
+
+/** The vector of a text that a caller waits for. Faults: those of `Embedder.embed`. */
+export async function embedText(
+  { embedder }: ServingSpace,
+  { projectId }: Pick<ProjectAccess, 'projectId'>,
+  text: string,
+): Promise<EmbeddedText> {
+  const [embedded] = await embedder.embed([text], { lane: 'interactive', scope: projectId });
+  if (embedded === undefined) throw new Error('the embedder gave no vector for a text');
+  return embedded;
+}

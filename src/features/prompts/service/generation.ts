@@ -1,6 +1,7 @@
 import { Fault, type FaultKind } from '../../../kernel/fault.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
 import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
+import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import type { ChosenModel } from '../../../platform/llm/choose.js';
 import type { LlmRequest } from '../../../platform/llm/provider.js';
 import type { PromptView } from '../schema.js';
@@ -9,7 +10,7 @@ import type { Tenant } from '../store/statements.js';
 import { type NewResponse, PromptWrites } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
 import { ask, type ModelAnswer, responseOf } from './answer.js';
-import type { PromptDeps } from './deps.js';
+import { embedText, type PromptDeps } from './deps.js';
 
 /** A cut stream that is not resumed within this is given up, and its model with it. */
 const resumeGraceMs = 1_000;
@@ -21,6 +22,8 @@ const mayPass: ReadonlySet<FaultKind> = new Set(['overloaded', 'timeout', 'confl
 
 /** A stored pending prompt and the model it is for. */
 export interface GenerationJob {
+  /** The space that served when the prompt was stored: its vector is made and kept there. */
+  space: ServingSpace;
   tenant: Tenant;
   userId: string;
   promptId: string;
@@ -140,17 +143,14 @@ export class Generation {
     this.#observe(answer);
     const prompt = await this.#storePatiently(answer, await vector);
     this.#deps.observer.onFinished(answer.status);
+    this.#deps.observer.onResponse(answer.status);
     return { prompt, fault: answer.fault };
   }
 
   /** An embedder that is full or down never costs an answer: the indexer adds the vector later. */
   async #embed(): Promise<EmbeddedText | null> {
     try {
-      const [embedded] = await this.#deps.embedder.embed([this.#job.text], {
-        lane: 'interactive',
-        scope: this.#job.tenant.projectId,
-      });
-      return embedded ?? null;
+      return await embedText(this.#job.space, this.#job.tenant, this.#job.text);
     } catch (cause) {
       this.#deps.log.warn({ err: cause, promptId: this.#job.promptId }, 'not embedded now; the indexer will');
       this.#deps.onUnindexed();

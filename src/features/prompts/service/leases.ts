@@ -76,7 +76,7 @@ export class PromptLeases {
   }
 
   async #end(tx: Tx, prompt: InterruptedPrompt): Promise<void> {
-    const writes = new PromptWrites(tx, tenantOf(this.#deps, prompt.projectId));
+    const writes = new PromptWrites(tx, tenantOf(this.#deps.spaces.active(), prompt.projectId));
     await writes.insertResponse({
       ...noFigures,
       id: this.#deps.ids.uuid(),

@@ -1,6 +1,7 @@
 import type { ProjectAccess } from '../../../kernel/access.js';
 import { Fault, notFound } from '../../../kernel/fault.js';
-import { appendEvents, redactEvents } from '../../../platform/events/outbox.js';
+import { announceForgotten } from '../../../platform/embedding/forgetting.js';
+import { appendEvents } from '../../../platform/events/outbox.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type {
   CreatePromptInput,
@@ -15,10 +16,11 @@ import type {
 } from '../schema.js';
 import { PromptReads } from '../store/reads.js';
 import { PromptWrites } from '../store/writes.js';
-import { promptView, responseView, tombstoneView } from '../view.js';
+import { promptView, responseView } from '../view.js';
 import { PromptCreation, storedFault } from './creation.js';
-import { type PromptDeps, tenantOf } from './deps.js';
+import { embedText, type PromptDeps, tenantOf } from './deps.js';
 import type { GenerationEnd, Generations } from './generation.js';
+import { removePrompts } from './removal.js';
 import { findSimilar } from './similarity.js';
 import { PromptStreaming, type StreamCaller, type StreamItem } from './streaming.js';
 
@@ -102,13 +104,17 @@ export class PromptService {
    */
   async update(access: ProjectAccess, { projectId: _projectId, ...change }: UpdatePromptInput): Promise<PromptView> {
     const { text, id } = change;
-    const embedded = text === undefined ? null : await this.#embed(access, text);
+    const space = this.#deps.spaces.active();
+    const embedded = text === undefined ? null : await embedText(space, access, text);
     return this.#deps.db.transaction(async (tx) => {
-      const writes = new PromptWrites(tx, tenantOf(this.#deps, access.projectId));
+      const writes = new PromptWrites(tx, tenantOf(space, access.projectId));
       const hash = text === undefined ? {} : { textHash: textHash(text) };
-      if (!(await writes.update({ ...change, ...hash }))) throw notFound('prompt');
-      if (embedded !== null && text !== undefined)
+      const former = await writes.update({ ...change, ...hash });
+      if (former === null) throw notFound('prompt');
+      if (embedded !== null && text !== undefined) {
         await writes.putVector({ promptId: id, textHash: textHash(text), ...embedded });
+        if (former !== textHash(text)) await announceForgotten(tx, access.projectId, former);
+      }
       const row = await writes.get(id);
       if (row === null) throw notFound('prompt');
       if (row.status === 'pending' && text !== undefined)
@@ -123,28 +129,18 @@ export class PromptService {
     });
   }
 
-  /** Deletes a prompt with its responses and vectors, here and in what the feed can replay. Faults: `notFound`. */
+  /** Deletes a prompt with its responses and vectors; see `removePrompts`. Faults: `notFound`. */
   async delete(access: ProjectAccess, id: string): Promise<{ id: string }> {
+    const { projectId } = access;
     await this.#deps.db.transaction(async (tx) => {
-      const writes = new PromptWrites(tx, tenantOf(this.#deps, access.projectId));
-      const row = await writes.get(id);
-      if (row === null || !(await writes.delete(id))) throw notFound('prompt');
-      const view = tombstoneView(promptView(row));
-      await redactEvents(tx, { projectId: access.projectId, promptId: id, view });
-      if (row.isPushed)
-        await appendEvents(tx, [{ projectId: access.projectId, kind: 'prompt.deleted', promptId: id, view }]);
+      if ((await removePrompts(tx, { projectId, id })) === 0) throw notFound('prompt');
     });
     this.#generations.get(id)?.cancel();
     return { id };
   }
 
-  async #embed(access: ProjectAccess, text: string) {
-    const [embedded] = await this.#deps.embedder.embed([text], { lane: 'interactive', scope: access.projectId });
-    return embedded ?? null;
-  }
-
   #reads(access: ProjectAccess): PromptReads {
-    return new PromptReads(this.#deps.db, tenantOf(this.#deps, access.projectId));
+    return new PromptReads(this.#deps.db, tenantOf(this.#deps.spaces.active(), access.projectId));
   }
 }
 

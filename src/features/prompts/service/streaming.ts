@@ -96,7 +96,7 @@ export class PromptStreaming {
    * `signal` fires first.
    */
   async ended(access: ProjectAccess, id: string, signal: AbortSignal | null): Promise<PromptRow | null> {
-    const reads = new PromptReads(this.#deps.db, tenantOf(this.#deps, access.projectId));
+    const reads = new PromptReads(this.#deps.db, tenantOf(this.#deps.spaces.active(), access.projectId));
     const leases = new LeaseStore(this.#deps.db);
     for (;;) {
       const row = await reads.get(id);

@@ -101,25 +101,23 @@ export class PromptWrites {
     return count === 1;
   }
 
-  /** Changes the fields given; false when the prompt is gone. A new text loses the vectors of the old one in every space. */
-  async update(change: Omit<UpdatePromptInput, 'projectId'> & { textHash?: string }): Promise<boolean> {
+  /**
+   * Changes the fields given; answers the hash of the text before, null when the prompt is gone. A new text loses the
+   * vectors of the old one in every space.
+   */
+  async update(change: Omit<UpdatePromptInput, 'projectId'> & { textHash?: string }): Promise<string | null> {
     const { id, metadata, ...fields } = change;
     const where = { id, projectId: this.#tenant.projectId };
     // First, for its database time, and because it locks the row.
-    const count = await this.#tx.$executeRaw`
-      UPDATE prompt SET updated_at = now() WHERE project_id = ${where.projectId}::uuid AND id = ${id}::uuid`;
-    if (count === 0) return false;
+    const [former] = await this.#tx.$queryRaw<{ textHash: string }[]>`
+      UPDATE prompt SET updated_at = now() WHERE project_id = ${where.projectId}::uuid AND id = ${id}::uuid
+      RETURNING text_hash AS "textHash"`;
+    if (former === undefined) return null;
     const json = metadata === undefined ? {} : { metadata: metadata as Prisma.InputJsonObject };
     await this.#tx.prompt.updateMany({ where, data: { ...fields, ...json } });
     if (change.text !== undefined)
       await this.#tx.embedding.deleteMany({ where: { projectId: where.projectId, promptId: id } });
-    return true;
-  }
-
-  /** Deletes a prompt with its responses and vectors; false when there is none. */
-  async delete(id: string): Promise<boolean> {
-    const { count } = await this.#tx.prompt.deleteMany({ where: { id, projectId: this.#tenant.projectId } });
-    return count === 1;
+    return former.textHash;
   }
 
   /** The prompt as this transaction sees it; null when it is gone. */

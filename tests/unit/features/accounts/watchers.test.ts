@@ -12,6 +12,7 @@ const principal = (expiresAtMs: number | null): Principal => ({
   apiKeyId: null,
   expiresAtMs,
   defaultProjectId: 'p',
+  isAdministrator: false,
   roles: new Map(),
   scopes: null,
 });

@@ -76,7 +76,8 @@ export function shuffled<T>(values: readonly T[], random: () => number): T[] {
     .map(({ value }) => value);
 }
 
-const batchRows = 1_000;
+/** A batch keeps within a statement's time on a busy machine. */
+const batchRows = 200;
 
 /** Stores the first `size` texts in each project, rows in the order in which `arrange` puts them. */
 export async function loadProjects(

@@ -28,14 +28,14 @@ import { median, row, times } from './measure.js';
 
 const isQuick = process.argv.includes('--quick');
 const onServer = engineUnderTest === 'server';
-const fullSizes = onServer ? [50, 100, 500, 1_000, 5_000, 10_000, 50_000, 100_000] : [50, 500, 1_000, 5_000, 20_000];
+const fullSizes = onServer ? [50, 100, 500, 1_000, 5_000, 10_000, 50_000, 100_000] : [50, 1_000, 5_000, 10_000];
 const sizes = isQuick ? [50, 500, 2_000] : fullSizes;
 /** Stored one after another, as an import does; the others lie scattered among all. */
-const togetherSizes = isQuick ? [1_000] : [5_000, 10_000];
+const togetherSizes = isQuick ? [1_000] : onServer ? [5_000, 10_000] : [];
 /** Below it a project is only searched exactly. */
 const leastIndexed = 1_000;
 const asked = isQuick ? 50 : 150;
-const tenants = 100;
+const tenants = onServer ? 100 : 20;
 const dimensions = 384;
 
 interface Bench {

@@ -55,9 +55,10 @@ async function rowsWith(of: TestService, text: string): Promise<string[]> {
   return found;
 }
 
-async function join(of: TestService, person: TestPerson, projectId: string, role: 'member' | 'admin' | 'owner') {
-  await of.app.db.prisma.membership.create({ data: { projectId, userId: person.session.user.id, role } });
-  await of.app.db.read(`SELECT pg_notify('promptwell_session', $1)`, [`membership:${person.session.user.id}`]);
+async function join(person: TestPerson, projectId: string, role: 'member' | 'admin') {
+  const { db } = service.app;
+  await db.prisma.membership.create({ data: { projectId, userId: person.session.user.id, role } });
+  await db.read(`SELECT pg_notify('promptwell_session', $1)`, [`membership:${person.session.user.id}`]);
   await until('the membership', () =>
     person.client.prompts.list.query({ projectId }).then(
       () => true,
@@ -110,7 +111,7 @@ describe('an erased project', () => {
     const ada = await service.signUp();
     const bob = await service.signUp();
     const { id: projectId } = await ada.client.projects.create.mutate({ name: 'Canary project' });
-    await join(service, bob, projectId, 'admin');
+    await join(bob, projectId, 'admin');
     const key = await ada.client.apiKeys.create.mutate({ projectId, name: 'canary', scopes: ['prompts:read'] });
     const { id } = await create(ada, 'a canary', { projectId });
     await create(bob, 'another canary', { projectId });
@@ -210,7 +211,7 @@ describe('a deleted account', () => {
       const ada = await service.signUp();
       const bob = await service.signUp();
       const { id: projectId } = await bob.client.projects.create.mutate({ name: 'Shared' });
-      await join(service, ada, projectId, 'member');
+      await join(ada, projectId, 'member');
       await create(ada, 'of Ada', { projectId });
       await create(bob, 'of Bob', { projectId });
       await create(ada, 'a personal canary');
@@ -237,7 +238,7 @@ describe('a deleted account', () => {
     const ada = await service.signUp();
     const bob = await service.signUp();
     const { id: projectId } = await ada.client.projects.create.mutate({ name: 'Hers alone' });
-    await join(service, bob, projectId, 'member');
+    await join(bob, projectId, 'member');
     const { id } = await create(ada, 'still here', { projectId });
     expect(await refusal(ada.client.auth.deleteAccount.mutate({ password: ada.password }))).toMatchObject({
       code: 'PRECONDITION_FAILED',

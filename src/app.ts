@@ -3,11 +3,16 @@ import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
 import { IndexingService } from './features/indexing/service.js';
 import * as removal from './features/prompts/service/removal.js';
+import { LargeProjects } from './features/large-projects/service.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
 import { Generations } from './features/prompts/service/generation.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
 import { PromptService } from './features/prompts/service/prompts.js';
 import { startRetention } from './features/retention/service/upkeep.js';
+import type { SpaceDeps } from './features/spaces/service/deps.js';
+import { SelfMove } from './features/spaces/service/move.js';
+import { SpacePurge } from './features/spaces/service/purge.js';
+import { SpaceService } from './features/spaces/service/spaces.js';
 import { createMetricsServer } from './http/probes.js';
 import { createHttpServer } from './http/server.js';
 import { type Clock, systemClock } from './kernel/clock.js';
@@ -18,19 +23,21 @@ import { loadAuthKeys } from './platform/auth/secret.js';
 import { CursorCodec } from './platform/cursor.js';
 import { openDatabase } from './platform/db/client.js';
 import type { Database } from './platform/db/database.js';
-import { ensureSpace } from './platform/db/space.js';
-import { chooseEmbedder } from './platform/embedding/choose.js';
+import { BackgroundFetch, fetchForbidden, type FetchState } from './platform/embedding/background-fetch.js';
 import type { Embedder } from './platform/embedding/embedder.js';
+import { Embedders } from './platform/embedding/embedders.js';
 import { heedForgotten } from './platform/embedding/forgetting.js';
-import { createEmbedder } from './platform/embedding/pool.js';
+import type { ModelFile } from './platform/embedding/model-files.js';
+import { modelFacts, openSpaces } from './platform/embedding/open-spaces.js';
 import type { Spaces } from './platform/embedding/spaces.js';
 import { EventBus } from './platform/events/bus.js';
 import { EventLog } from './platform/events/log.js';
 import { startPruning } from './platform/events/pruner.js';
 import { chooseProviders, type ProviderRouter } from './platform/llm/choose.js';
 import { createLog, type Log } from './platform/log.js';
+import { collectGauges } from './platform/metrics/gauges.js';
 import { createObservers } from './platform/metrics/observers.js';
-import { createMetrics, type Metrics } from './platform/metrics/registry.js';
+import { createMetrics } from './platform/metrics/registry.js';
 import type { SystemInfo } from './features/system/router.js';
 import { Throttle } from './platform/throttle.js';
 import { createAppRouter } from './router.js';
@@ -42,9 +49,13 @@ export interface AppOptions {
   ids?: Ids;
   log?: Log;
   embedder?: Embedder;
+  /** The files of the neural model; their checksums are those of the real one. */
+  modelFiles?: readonly ModelFile[];
   providers?: ProviderRouter;
   /** The folder of the compiled program, where the worker threads are; tests run from source and name `dist`. */
   compiledUrl?: URL;
+  /** How long the embedded engine must have been quiet before it builds an index of a large project. */
+  annQuietMs?: number;
   /** See `DatabaseDeps.seedTarball`. */
   seedTarball?: string;
 }
@@ -87,25 +98,29 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const keys = await loadAuthKeys(config.auth, ids);
   const cursors = new CursorCodec(keys.cursors);
   // Before the database: a missing model is said at once, not after the first start's seconds.
-  const chosen = await chooseEmbedder(config.embedding);
-  const onBackup = observers.onBackup;
-  const db = await openDatabase({ config: config.db, clock, ids, log, onBackup, ...databaseOptions(options) });
+  const facts = await modelFacts(config.embedding, options.modelFiles);
+  const { onBackup, onStatement } = observers;
+  const db = await openDatabase({
+    config: config.db,
+    clock,
+    ids,
+    log,
+    onBackup,
+    onStatement,
+    ...databaseOptions(options),
+  });
   lifecycle.onClose('database', deadlinesMs.database, () => db.close());
 
-  const embedder =
-    options.embedder ??
-    createEmbedder({
-      model: chosen.model,
-      threads: config.embedding.threads,
-      queueLimit: config.embedding.queueLimit,
-      clock,
-      observer: observers.embedding,
-      ...threadOption(options),
-    });
-  lifecycle.onClose('embedder', deadlinesMs.embedder, () => embedder.close());
-  const space = { ...embedder.space, id: await ensureSpace(db, embedder.space), embedder };
-  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, embedder));
-  const spaces: Spaces = { active: () => space };
+  const embedders = new Embedders({
+    config: config.embedding,
+    clock,
+    observer: observers.embedding,
+    ...threadOption(options),
+  });
+  lifecycle.onClose('embedders', deadlinesMs.embedder, () => embedders.close());
+  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, embedders));
+  const { directory: spaces, plan } = await openSpaces({ db, ids, log, embedders, model: facts });
+  lifecycle.onClose('spaces', deadlinesMs.small, () => spaces.close());
 
   const throttle = new Throttle({
     db,
@@ -116,7 +131,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());
   const auth = createAuth({ keys, clock, ids, config: config.auth });
-  const accounts = await createAccounts({ db, clock, ids, auth, throttle, removal, config: config.auth });
+  const accounts = await createAccounts({ db, clock, ids, auth, cursors, throttle, removal, config: config.auth });
   lifecycle.onClose('authenticator', deadlinesMs.small, () => accounts.authenticator.close());
 
   const events = new EventLog(db);
@@ -134,19 +149,56 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('erasures', deadlinesMs.small, await feed.heedErasures(db));
 
-  const indexing = new IndexingService({ db, spaces, log });
+  const processId = ids.uuid();
+  const onFilled = (space: { name: string }, { isFull }: { isFull: boolean }): void => {
+    if (isFull) move.onFull(space.name);
+  };
+  const indexing = new IndexingService({ db, spaces, clock, log, processId, onFilled });
   lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
+  const annIndexes = new LargeProjects({
+    db,
+    spaces,
+    clock,
+    log,
+    observer: observers.annIndexes,
+    minVectors: config.search.annMinVectors,
+    quietMs: options.annQuietMs ?? annQuietMs,
+  });
+  lifecycle.onClose('large projects', deadlinesMs.small, () => annIndexes.close());
+  const fetch = plan.isFetching ? new BackgroundFetch({ ...config.embedding, log, ...filesOption(options) }) : null;
+  spaces.onChange(() => indexing.wake());
+  const isForbidden = config.embedding.embedder === 'auto' && facts.flaw !== null && !plan.isFetching;
+  const fetchState = (): FetchState | null => fetch?.state() ?? (isForbidden ? fetchForbidden : null);
+  const spaceDeps: SpaceDeps = {
+    db,
+    clock,
+    ids,
+    log,
+    spaces,
+    makeable: () => embedders.spaces(),
+    fillNow: (space, limit) => indexing.fillNow(space, limit),
+    fillIn: (tx, space, refusedIds) => indexing.fillIn(tx, space, refusedIds),
+    wakeIndexer: () => indexing.wake(),
+    fetchState,
+  };
+  const spaceService = new SpaceService(spaceDeps);
+  const purge = new SpacePurge(spaceDeps);
+  lifecycle.onClose('dropped spaces', deadlinesMs.small, () => purge.close());
+  const move = new SelfMove(spaceDeps, spaceService, plan.goal);
+  lifecycle.onClose('move', deadlinesMs.small, () => move.close());
+  if (fetch !== null) lifecycle.onClose('model fetch', deadlinesMs.small, () => fetch.close());
   const providers = options.providers ?? chooseProviders(config.llm, { clock });
   const promptDeps: PromptDeps = {
     db,
     spaces,
+    annIndexes,
     providers,
     throttle,
     cursors,
     clock,
     ids,
     log,
-    processId: ids.uuid(),
+    processId,
     dailyCapUsd: config.llm.dailyCapUsd,
     maxOutputTokens: config.llm.maxOutputTokens,
     observer: observers.prompts,
@@ -173,16 +225,26 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const system = (): SystemInfo => ({
     version,
     engine: db.engine,
-    embedding: { space: space.name, dimensions: space.dimensions, isReady: embedder.state().isReady },
+    embedding: embeddingInfo(spaces, fetchState()),
     model: { provider: model.provider.name, name: model.model },
     signup: config.auth.isSignupOpen ? 'open' : 'closed',
   });
-  const router = createAppRouter({ accounts, prompts, feed, retention, system });
+  const router = createAppRouter({ accounts, prompts, feed, retention, spaces: spaceService, system });
   const probes = {
-    readiness: () => readiness({ db, embedder, lifecycle }),
+    readiness: () => readiness({ db, spaces, lifecycle, fetchState }),
     renderMetrics: () => metrics.render(),
   };
-  collectGauges(metrics, { db, embedder, space: space.name, passwords: auth.passwords });
+  collectGauges(metrics, {
+    version,
+    dataDir: config.db.dataDir,
+    db,
+    annIndexes,
+    embedders,
+    spaces,
+    missing: () => spaceService.progress.missing(),
+    fetchedShare: () => (fetchState()?.percent ?? 100) / 100,
+    passwords: auth.passwords,
+  });
   const metricsServer = createMetricsServer(probes, config.metrics);
   lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
   const door = await createHttpServer({
@@ -196,6 +258,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     authenticator: accounts.authenticator,
     onCall: (call) => observers.onCall(call),
     onSockets: observers.onSockets,
+    onHttpResponse: (status) => observers.onHttpResponse(status),
   });
   // What a call began after the drain: its model is stopped, and what was said is stored.
   lifecycle.onClose('last generations', deadlinesMs.small, () => generations.drain(0));
@@ -205,8 +268,20 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   lifecycle.onClose('generations', drainDeadlineMs, () => generations.drain(drainMs));
   lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
 
-  await leases.start();
+  await Promise.all([leases.start(), annIndexes.start()]);
   indexing.wake();
+  purge.start();
+  if (facts.flaw === null) move.begin();
+  fetch?.start(() => {
+    embedders.addNeural();
+    void spaces
+      .refresh()
+      .catch((cause: unknown) => log.warn({ err: cause }, 'the spaces could not be read'))
+      .then(() => {
+        indexing.wake();
+        move.begin();
+      });
+  });
   const [url, metricsUrl] = await Promise.all([
     door.listen().catch(portFault('PORT')),
     metricsServer.listen().catch(portFault('METRICS_PORT')),
@@ -215,10 +290,13 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     url,
     metricsUrl,
     db,
-    embedding: { space: space.name, reason: chosen.reason },
+    embedding: { space: spaces.active().name, reason: plan.reason },
     close: () => lifecycle.close(),
   };
 }
+
+/** The embedded engine stands still while it builds an index: only after a minute without a write or a search. */
+const annQuietMs = 60_000;
 
 /** How long each part may take to close; together with the drain they stay within ten seconds. */
 const deadlinesMs = { small: 1_000, door: 3_000, embedder: 2_000, database: 8_000 } as const;
@@ -242,44 +320,39 @@ const databaseOptions = ({ compiledUrl, seedTarball }: AppOptions) => ({
   ...(seedTarball === undefined ? {} : { seedTarball }),
 });
 
-const threadOption = ({ compiledUrl }: AppOptions) =>
-  compiledUrl === undefined ? {} : { threadUrl: new URL('platform/embedding/thread.js', compiledUrl) };
+const threadOption = ({ compiledUrl, embedder }: AppOptions) => ({
+  ...(compiledUrl === undefined ? {} : { threadUrl: new URL('platform/embedding/thread.js', compiledUrl) }),
+  ...(embedder === undefined ? {} : { fixed: embedder }),
+});
 
-async function readiness({ db, embedder, lifecycle }: { db: Database; embedder: Embedder; lifecycle: Lifecycle }) {
+const filesOption = ({ modelFiles }: AppOptions) => (modelFiles === undefined ? {} : { files: modelFiles });
+
+function embeddingInfo(spaces: Spaces, fetch: FetchState | null): SystemInfo['embedding'] {
+  const { name, dimensions, embedder } = spaces.active();
+  return { space: name, dimensions, isReady: embedder.state().isReady, fetch };
+}
+
+/** What readiness is made of. */
+interface Readiness {
+  db: Database;
+  spaces: Spaces;
+  lifecycle: Lifecycle;
+  fetchState: () => FetchState | null;
+}
+
+async function readiness({ db, spaces, lifecycle, fetchState }: Readiness) {
   const database = await db.check().then(
     () => 'ok',
     () => 'away',
   );
-  const { isReady, space } = embedder.state();
+  const { name, embedder } = spaces.active();
+  const { isReady } = embedder.state();
+  const fetch = fetchState();
   const checks = {
     database,
-    embedder: isReady ? `ok: ${space.name}` : `loading: ${space.name}`,
+    embedder: isReady ? `ok: ${name}` : `loading: ${name}`,
+    ...(fetch === null ? {} : { model: `${isReady ? name : 'nothing'} serves; ${fetch.message}` }),
     draining: String(lifecycle.isClosing),
   };
   return { isReady: database === 'ok' && isReady && !lifecycle.isClosing, checks };
-}
-
-/** What gauges are read from. */
-interface Gauged {
-  db: Database;
-  embedder: Embedder;
-  space: string;
-  passwords: { readonly waiting: number };
-}
-
-/** Gauges whose truth lives elsewhere are read when Prometheus asks. */
-function collectGauges(metrics: Metrics, { db, embedder, space, passwords }: Gauged): void {
-  metrics.buildInfo.set({ version, engine: db.engine, space }, 1);
-  metrics.collect('databasePool', (gauge) => {
-    const { totalCount, idleCount, waitingCount } = db.pool;
-    gauge.set({ state: 'active' }, totalCount - idleCount);
-    gauge.set({ state: 'idle' }, idleCount);
-    gauge.set({ state: 'waiting' }, waitingCount);
-  });
-  metrics.collect('passwordQueue', (gauge) => gauge.set(passwords.waiting));
-  metrics.collect('embeddingQueue', (gauge) => {
-    const { waiting } = embedder.state();
-    gauge.set({ lane: 'interactive' }, waiting.interactive);
-    gauge.set({ lane: 'background' }, waiting.background);
-  });
 }

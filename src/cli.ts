@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { printBackups, restore } from './cli/backups.js';
+import { backUp, check, printBackups, restore } from './cli/backups.js';
+import { doctor } from './cli/doctor.js';
 import { type EraseOptions, erasePrompt, eraseProject, eraseUser, type ScrubOptions, scrubFiles } from './cli/erase.js';
 import { type ExportOptions, exportPrompts } from './cli/export.js';
 import { migrate } from './cli/migrate.js';
 import { fetchModelFiles } from './cli/model.js';
-import type { Terminal } from './cli/terminal.js';
-import { resetPassword, setDisabled } from './cli/users.js';
+import { CommandError, type Terminal } from './cli/terminal.js';
+import { resetPassword, setAdministrator, setDisabled } from './cli/users.js';
 import { loadConfig } from './config.js';
 import { version } from './version.js';
 
@@ -34,13 +35,24 @@ async function run(argv: string[]): Promise<number> {
     await program(terminal, () => process.once('SIGINT', () => stop.abort())).parseAsync(argv);
     return 0;
   } catch (cause) {
-    if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : usageCode;
-    // Whoever reads the output has read enough: `promptwell export | head`.
-    if (cause instanceof Error && 'code' in cause && cause.code === 'EPIPE') return 0;
-    const words = cause instanceof Error ? cause.message : String(cause);
-    process.stderr.write(`promptwell: ${stop.signal.aborted ? 'stopped' : words.replaceAll(/\s*\n\s*/g, ' ')}\n`);
-    return stop.signal.aborted ? interruptedCode : 1;
+    return complain(cause, stop.signal.aborted);
   }
+}
+
+/** Says in one line why a command ended; answers the exit code. */
+function complain(cause: unknown, isStopped: boolean): number {
+  if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : usageCode;
+  // Whoever reads the output has read enough: `promptwell export | head`.
+  if (cause instanceof Error && 'code' in cause && cause.code === 'EPIPE') return 0;
+  const said = isStopped ? 'stopped' : inOneLine(cause);
+  if (said !== '') process.stderr.write(`promptwell: ${said}\n`);
+  if (isStopped) return interruptedCode;
+  return cause instanceof CommandError ? cause.exitCode : 1;
+}
+
+/** Hoisted: this file runs from its top, before a constant down here would be there. */
+function inOneLine(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s*\n\s*/g, ' ');
 }
 
 /** The commands. `onInterrupt` is asked for by those that stop midway; the service itself stops in its own way. */
@@ -66,17 +78,15 @@ function program(terminal: Terminal, watchInterrupts: () => void): Command {
 
   root
     .command('migrate')
-    .description('Bring the database up to date, and stop.')
-    .action(() => migrate(terminal));
+    .description('Bring the database up to date, after a backup of it, and stop.')
+    .option('--without-backup', 'for who has one of their own')
+    .action(({ withoutBackup }: { withoutBackup?: boolean }) => migrate(terminal, withoutBackup === true));
+  addBackupCommands(root, terminal);
   root
-    .command('backups')
-    .description('List the backups of the embedded database.')
-    .action(() => printBackups(terminal));
-  root
-    .command('restore')
-    .description('Make a backup the embedded database; what was there is set aside.')
-    .argument('[file]', 'its name or path; the newest that opens when left out')
-    .action((file: string | undefined) => restore(terminal, file));
+    .command('doctor')
+    .description('Look for what is wrong with the stored rows, and change nothing; answers 1 when there is something.')
+    .option('--json', 'for programs')
+    .action(({ json }: { json?: boolean }) => doctor(terminal, json === true));
   root
     .command('export')
     .description('Write a project as JSON lines: its prompts, newest first, with all their responses.')
@@ -94,6 +104,32 @@ function program(terminal: Terminal, watchInterrupts: () => void): Command {
     if (action !== serve) watchInterrupts();
   });
   return root;
+}
+
+function addBackupCommands(root: Command, terminal: Terminal): void {
+  root
+    .command('backup')
+    .description('Make a backup now, restore it into a scratch database, and compare the two.')
+    .option('--folder <path>', 'another folder than DATA_DIR/backups, made if need be; nothing is removed there')
+    .action(({ folder }: { folder?: string }) => backUp(terminal, folder));
+  const backups = root
+    .command('backups')
+    .description('List the backups, newest first.')
+    .option('--json', 'for programs')
+    .action(({ json }: { json?: boolean }) => printBackups(terminal, json === true));
+  backups
+    .command('check')
+    .description('Restore one into a scratch database and compare it with what it was made of.')
+    .argument('<file>', 'its name or path')
+    .action((file: string) => check(terminal, file));
+  root
+    .command('restore')
+    .description('Make a backup the database; what was there is kept.')
+    .argument('[file]', 'its name or path; the newest that opens when left out')
+    .option('--replace', 'on a server: although the database holds tables')
+    .action((file: string | undefined, { replace }: { replace?: boolean }) =>
+      restore(terminal, { file, isReplacing: replace === true }),
+    );
 }
 
 function addEraseCommands(root: Command, terminal: Terminal): void {
@@ -139,6 +175,14 @@ function addUserCommands(root: Command, terminal: Terminal): void {
     .description('Let a disabled account in again.')
     .argument('<username>')
     .action((username: string) => setDisabled(terminal, username, false));
+  user
+    .command('administrator')
+    .description('Let an account run the installation: embedding spaces, and whatever else no project owns.')
+    .argument('<username>')
+    .option('--revoke', 'no longer; somebody must remain')
+    .action((username: string, { revoke = false }: { revoke?: boolean }) =>
+      setAdministrator(terminal, username, !revoke),
+    );
 }
 
 function uuid(text: string): string {

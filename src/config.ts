@@ -45,7 +45,7 @@ export const Environment = z.object({
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
     .describe('Log level.'),
-  DATA_DIR: z.string().min(1).default('./data').describe('Folder of the embedded database, its backups and the keys.'),
+  DATA_DIR: z.string().min(1).default('./data').describe('Folder of the embedded database, backups and the keys.'),
   DATABASE_URL: optional.describe('PostgreSQL 15+ with pgvector 0.8+; unset: the embedded engine in DATA_DIR.'),
   DIRECT_DATABASE_URL: optional.describe('A URL past the pooler, for LISTEN and migrations.'),
   DATABASE_POOL_SIZE: integer(1, 200, 10).describe('Connections of one process to the server engine.'),
@@ -53,7 +53,13 @@ export const Environment = z.object({
   BACKUP_INTERVAL_MIN: integer(1, 10_080, 15).describe(
     'Minutes between backups of the embedded folder, if it changed.',
   ),
-  BACKUP_KEEP: integer(1, 100, 5).describe('How many backups of the embedded folder are kept.'),
+  BACKUP_KEEP: integer(1, 100, 5).describe('How many backups are kept, and as many made before migrations.'),
+  BACKUP_VERIFY: z
+    .enum(['full', 'counts'])
+    .default('full')
+    .describe('How a backup is compared with its source: every row, or only their number.'),
+  MIGRATE_WITHOUT_BACKUP: flag(false).describe('Migrates with no backup first: for who has one of their own.'),
+  PG_DUMP: optional.describe('Path of pg_dump (pg_restore beside it), for backups of a server; unset: from PATH.'),
   JWT_SECRET: optional.describe('At least 32 bytes; required with DATABASE_URL, else made once in DATA_DIR.'),
   JWT_SECRET_FILE: optional.describe('A file that holds JWT_SECRET.'),
   ACCESS_TOKEN_MINUTES: integer(1, 1_440, 60).describe('Life of an access token.'),
@@ -75,12 +81,26 @@ export const Environment = z.object({
   SOCKETS_PER_USER: integer(1, 100_000, 50).describe('Open WebSockets of one user.'),
   SOCKETS_PER_ADDRESS: integer(1, 100_000, 100).describe('Open WebSockets without credentials of one address.'),
   SUBSCRIPTIONS_PER_SOCKET: integer(1, 10_000, 20).describe('Running subscriptions of one WebSocket.'),
+  ANN_MIN_VECTORS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(100_000_000)
+    .optional()
+    .describe('Vectors from which a project gets an approximate index of its own; default: 10000, embedded: 100000.'),
   EVENT_RETENTION_HOURS: integer(1, 87_600, 168).describe('How long events can be replayed.'),
   EMBEDDER: z.enum(['auto', 'neural', 'lexical']).default('auto').describe('Which embedder serves.'),
   MODEL_DIR: optional.describe('Folder of the neural model; default: DATA_DIR/models.'),
-  MODEL_MIRROR: z.url().default('https://huggingface.co').describe('Where `npm run model:fetch` fetches from.'),
+  MODEL_MIRROR: z.url().default('https://huggingface.co').describe('Where the neural model is fetched from.'),
   EMBEDDING_THREADS: integer(1, 64, 1).describe('Threads that embed.'),
   EMBEDDING_QUEUE_LIMIT: integer(1, 1_000_000, 2_048).describe('Texts that may wait in each lane.'),
+  EMBEDDING_BASE_URL: z
+    .url()
+    .optional()
+    .describe('Base URL of an OpenAI-compatible endpoint that embeds: it gets texts.'),
+  EMBEDDING_API_KEY: optional.describe('Its key.'),
+  EMBEDDING_MODEL: optional.describe('Its model.'),
+  EMBEDDING_DIMENSIONS: z.coerce.number().int().min(256).max(2_000).optional().describe('Dimensions of its vectors.'),
   PROMPTWELL_OFFLINE: flag(false).describe('Nothing is fetched and no model provider is called.'),
   LLM_BASE_URL: z.url().optional().describe('Base URL of an OpenAI-compatible endpoint.'),
   LLM_API_KEY: optional.describe('Its key.'),
@@ -137,6 +157,9 @@ function crossChecks(env: Parsed): string[] {
     problems.push('DATABASE_URL: must start with postgresql://');
   if (env.LLM_BASE_URL !== undefined && env.LLM_MODEL === undefined)
     problems.push('LLM_MODEL: required when LLM_BASE_URL is set');
+  for (const name of ['EMBEDDING_MODEL', 'EMBEDDING_DIMENSIONS'] as const)
+    if (env.EMBEDDING_BASE_URL !== undefined && env[name] === undefined)
+      problems.push(`${name}: required when EMBEDDING_BASE_URL is set`);
   return problems;
 }
 
@@ -153,17 +176,12 @@ function grouped(env: Parsed, given: Record<string, unknown>) {
     http: http(env),
     metrics: { host: env.METRICS_HOST, port: env.METRICS_PORT, token: env.METRICS_TOKEN },
     log: { level: env.LOG_LEVEL },
-    db: db(env),
+    db: db(env, given),
     auth: auth(env),
     limits: limits(env, given),
     events: { retentionMs: env.EVENT_RETENTION_HOURS * 3_600_000 },
-    embedding: {
-      embedder: env.EMBEDDER,
-      modelDir: env.MODEL_DIR ?? `${env.DATA_DIR}/models`,
-      mirrorUrl: env.MODEL_MIRROR,
-      threads: env.EMBEDDING_THREADS,
-      queueLimit: env.EMBEDDING_QUEUE_LIMIT,
-    },
+    embedding: embedding(env),
+    search: search(env),
     llm: llm(env),
     shutdownMs: env.SHUTDOWN_MS,
   };
@@ -180,7 +198,9 @@ const http = (env: Parsed) => ({
   subscriptionsPerSocket: env.SUBSCRIPTIONS_PER_SOCKET,
 });
 
-const db = (env: Parsed) => ({
+const pathOrNone = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+const db = (env: Parsed, given: Record<string, unknown>) => ({
   engine: env.DATABASE_URL === undefined ? ('embedded' as const) : ('server' as const),
   dataDir: env.DATA_DIR,
   url: env.DATABASE_URL,
@@ -189,6 +209,10 @@ const db = (env: Parsed) => ({
   statementTimeoutMs: env.STATEMENT_TIMEOUT_MS,
   backupIntervalMs: env.BACKUP_INTERVAL_MIN * 60_000,
   backupKeep: env.BACKUP_KEEP,
+  backupVerify: env.BACKUP_VERIFY,
+  isBackupWaived: env.MIGRATE_WITHOUT_BACKUP,
+  // What PostgreSQL's own programs are told of the environment, besides the connection.
+  tools: { pgDump: env.PG_DUMP, path: pathOrNone(given['PATH']), home: pathOrNone(given['HOME']) },
 });
 
 const auth = (env: Parsed) => ({
@@ -214,6 +238,31 @@ function limits(env: Parsed, given: Record<string, unknown>) {
     promptsBurst: rate('PROMPTS_BURST', 100),
   };
 }
+
+/** Source: tests/bench/RESULTS.md, "Large projects". The embedded engine stands still while it builds. */
+const search = (env: Parsed) => ({
+  annMinVectors: env.ANN_MIN_VECTORS ?? (env.DATABASE_URL === undefined ? 100_000 : 10_000),
+});
+
+const embedding = (env: Parsed) => ({
+  embedder: env.EMBEDDER,
+  modelDir: env.MODEL_DIR ?? `${env.DATA_DIR}/models`,
+  mirrorUrl: env.MODEL_MIRROR,
+  threads: env.EMBEDDING_THREADS,
+  queueLimit: env.EMBEDDING_QUEUE_LIMIT,
+  isOffline: env.PROMPTWELL_OFFLINE,
+  endpoint: endpoint(env),
+});
+
+const endpoint = ({ EMBEDDING_BASE_URL, EMBEDDING_API_KEY, EMBEDDING_MODEL, EMBEDDING_DIMENSIONS }: Parsed) =>
+  EMBEDDING_BASE_URL === undefined || EMBEDDING_MODEL === undefined || EMBEDDING_DIMENSIONS === undefined
+    ? undefined
+    : {
+        baseUrl: EMBEDDING_BASE_URL,
+        apiKey: EMBEDDING_API_KEY,
+        model: EMBEDDING_MODEL,
+        dimensions: EMBEDDING_DIMENSIONS,
+      };
 
 const llm = (env: Parsed) => ({
   isOffline: env.PROMPTWELL_OFFLINE,

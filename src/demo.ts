@@ -111,7 +111,10 @@ async function tell(stage: Stage): Promise<void> {
 
   const findings = await askAll(ada);
   const { asked, first, firstThree } = scoreOf(findings);
-  screen.heading('Search by meaning', `${asked} questions, worded before any score was seen, among ${count} prompts`);
+  screen.heading(
+    `Search by ${findings[0]?.mode === 'hybrid' ? 'meaning and words' : 'meaning'}`,
+    `${asked} questions, worded before any score was seen, among ${count} prompts`,
+  );
   showFindings(screen, findings);
   screen.say(
     '',

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** One project per folder of tests; what a folder is for stands in the README's section on tests. */
-const folders = ['unit', 'property', 'store', 'thread', 'api', 'architecture', 'examples', 'regression'];
+const folders = ['unit', 'property', 'store', 'thread', 'api', 'architecture', 'examples', 'regression', 'deploy'];
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),

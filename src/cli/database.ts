@@ -1,3 +1,4 @@
+import type { Config } from '../config.js';
 import { systemClock } from '../kernel/clock.js';
 import { systemIds } from '../kernel/ids.js';
 import { openDatabase } from '../platform/db/client.js';
@@ -14,9 +15,13 @@ export const ids = systemIds(() => systemClock.nowMs());
  *
  * Faults: `DatabaseStartError`, for one while the service holds the embedded folder.
  */
-export async function withDatabase<T>(terminal: Terminal, work: (db: Database) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  terminal: Terminal,
+  config: Config['db'],
+  work: (db: Database) => Promise<T>,
+): Promise<T> {
   const db = await openDatabase({
-    config: terminal.config().db,
+    config,
     clock: systemClock,
     ids,
     log: notesLog(terminal.notes),

@@ -66,14 +66,14 @@ export const eraseProject = (terminal: Terminal, id: string, options: EraseOptio
 export async function scrubFiles(terminal: Terminal, { backups = false }: ScrubOptions): Promise<void> {
   const config = terminal.config().db;
   if (backups && config.engine === 'server')
-    throw new CommandError('--backups is for the embedded database: backups of a server are your own.');
+    throw new CommandError('--backups is for the embedded database: remove those of a server where they lie.');
   const startedMs = systemClock.nowMs();
-  await withDatabase(terminal, (db) => scrubDatabase(terminal, db));
+  await withDatabase(terminal, config, (db) => scrubDatabase(terminal, db));
   if (!backups) return;
   const [newest, ...older] = await listBackups(config);
   if (newest === undefined || newest.madeAtMs < startedMs)
     throw new CommandError('No backup was made afterwards; the older ones are left.');
-  for (const { path } of older) await rm(path, { force: true });
+  for (const { path } of older) for (const file of [path, `${path}.json`]) await rm(file, { force: true });
   terminal.output.write(`${older.length} older backups removed; ${newest.name} is left.\n`);
 }
 
@@ -82,7 +82,7 @@ async function erase(
   options: EraseOptions,
   find: (erasure: ErasureService, db: Database) => Promise<Target>,
 ): Promise<void> {
-  await withDatabase(terminal, async (db) => {
+  await withDatabase(terminal, terminal.config().db, async (db) => {
     const onMembershipsChanged = (): void => undefined;
     const target = await find(new ErasureService({ db, ids, ...removal, onMembershipsChanged }), db);
     terminal.output.write(

@@ -24,7 +24,7 @@ export interface ExportOptions {
  * Cost: one page of prompts in memory; a slow reader slows the reading.
  */
 export async function exportPrompts(terminal: Terminal, options: ExportOptions): Promise<void> {
-  await withDatabase(terminal, async (db) => {
+  await withDatabase(terminal, terminal.config().db, async (db) => {
     const projectId = options.project ?? (await operatorsOn(db, terminal).personalProject(options.user ?? ''));
     const project = await exportProject(db, projectId);
     const written = await write(terminal, project, options.output);

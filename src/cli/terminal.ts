@@ -16,4 +16,11 @@ export interface Terminal {
 /** Why a command cannot do what it was asked, in words for the person who asked. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
+  readonly exitCode: number;
+
+  /** Without a message nothing is said: the output has said it. */
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
 }

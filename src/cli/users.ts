@@ -4,19 +4,23 @@ import { OperatorService } from '../features/accounts/service/operators.js';
 import { systemClock } from '../kernel/clock.js';
 import { Passwords } from '../platform/auth/passwords.js';
 import type { Database } from '../platform/db/database.js';
-import { withDatabase } from './database.js';
+import { ids, withDatabase } from './database.js';
 import { CommandError, type Terminal } from './terminal.js';
 
 /** Sets somebody's password, asked for on a terminal, else read from the input's first line; every log-in ends. */
 export async function resetPassword(terminal: Terminal, username: string): Promise<void> {
   const password = await newPassword(terminal);
-  await withDatabase(terminal, (db) => operatorsOn(db, terminal).resetPassword(username, password));
+  await withDatabase(terminal, terminal.config().db, (db) =>
+    operatorsOn(db, terminal).resetPassword(username, password),
+  );
   terminal.output.write(`${username} has a new password; all log-ins have ended.\n`);
 }
 
 /** Shuts somebody out, or lets them in again. */
 export async function setDisabled(terminal: Terminal, username: string, isDisabled: boolean): Promise<void> {
-  await withDatabase(terminal, (db) => operatorsOn(db, terminal).setDisabled(username, isDisabled));
+  await withDatabase(terminal, terminal.config().db, (db) =>
+    operatorsOn(db, terminal).setDisabled(username, isDisabled),
+  );
   terminal.output.write(
     isDisabled
       ? `${username} is disabled: log-ins have ended and API keys are refused.\n`
@@ -24,10 +28,22 @@ export async function setDisabled(terminal: Terminal, username: string, isDisabl
   );
 }
 
+/** Lets somebody run the installation, or no longer. */
+export async function setAdministrator(terminal: Terminal, username: string, isAdministrator: boolean): Promise<void> {
+  await withDatabase(terminal, terminal.config().db, (db) =>
+    operatorsOn(db, terminal).setAdministrator(username, isAdministrator),
+  );
+  terminal.output.write(
+    isAdministrator
+      ? `${username} is an administrator of this installation.\n`
+      : `${username} is no administrator of this installation.\n`,
+  );
+}
+
 /** The operator's hands on the accounts of a database. */
 export function operatorsOn(db: Database, terminal: Terminal): OperatorService {
   const passwords = new Passwords({ minLength: terminal.config().auth.passwordMinLength });
-  return new OperatorService({ db, clock: systemClock, passwords });
+  return new OperatorService({ db, clock: systemClock, ids, passwords });
 }
 
 async function newPassword(terminal: Terminal): Promise<string> {

@@ -21,19 +21,22 @@ export function scoreOf(findings: readonly Finding[]): Score {
   };
 }
 
-/** Every question with its first hit, right or wrong. */
+/** Every question with its first hit, right or wrong, and the words that speak for it, the most telling first. */
 export function showFindings(screen: Screen, findings: readonly Finding[]): void {
   const { green, red } = screen.colors;
   const rows = findings.map(({ theme, query, hits }) => {
     const found = themeOf(hits[0]);
     const verdict = found === theme ? green('✔') : red(`✘ ${found}`);
-    return [theme, query, hits[0]?.prompt.text ?? '', hits[0]?.score.toFixed(2) ?? '', verdict];
+    const [first] = hits;
+    const words = first?.matchedWords.join(' ') ?? '';
+    return [theme, query, first?.prompt.text ?? '', words, first?.score.toFixed(2) ?? '', verdict];
   });
   screen.table(
     [
       { name: 'theme', width: 8 },
-      { name: 'asked in other words', width: 50 },
-      { name: 'first hit', width: 23 },
+      { name: 'asked in other words', width: 42 },
+      { name: 'first hit', width: 18 },
+      { name: 'words in both', width: 14 },
       { name: 'score', width: 6 },
       { name: '', width: 10 },
     ],

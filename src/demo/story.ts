@@ -103,7 +103,7 @@ export interface Finding {
   theme: string;
   query: string;
   hits: Outputs['prompts']['similar']['hits'];
-  space: string;
+  mode: Outputs['prompts']['similar']['mode'] | null;
 }
 
 /** Asks all the questions for somebody, in order. */
@@ -113,7 +113,7 @@ export async function askAll({ client }: Person): Promise<Finding[]> {
   return questions.map((question, index) => ({
     ...question,
     hits: answers[index]?.hits ?? [],
-    space: answers[index]?.space ?? '',
+    mode: answers[index]?.mode ?? null,
   }));
 }
 

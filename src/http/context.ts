@@ -73,6 +73,7 @@ export function contextOf(deps: ContextSource, caller: Caller): Context {
     connection: caller.connection,
     identify,
     watch: (principal, onEnd) => deps.authenticator.watch(principal, onEnd),
+    watchAccess: (access, onEnd) => deps.authenticator.watchAccess(access, onEnd),
     enter: () => deps.calls.enter(),
     onCall: deps.onCall,
     monotonicMs: () => deps.clock.monotonicMs(),

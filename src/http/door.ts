@@ -9,6 +9,8 @@ export interface HttpDeps extends ContextDeps, ProbeDeps {
   metricsToken: string | undefined;
   router: AnyTRPCRouter;
   onSockets(open: number): void;
+  /** Told of each HTTP answer's status. */
+  onHttpResponse(status: number): void;
 }
 
 /** What the parts of the door share. */

@@ -14,6 +14,7 @@ export function guardRequests(server: FastifyInstance, door: Door): void {
     return objection === null ? undefined : refuse(reply, objection);
   });
   server.addHook('onResponse', async (request, reply) => {
+    door.onHttpResponse(reply.statusCode);
     const { id: requestId, method, url } = request;
     const facts = { requestId, method, path: url.split('?')[0], status: reply.statusCode };
     door.log.debug({ ...facts, durationMs: Math.round(reply.elapsedTime) }, 'answered');

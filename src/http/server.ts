@@ -9,6 +9,7 @@ import type { Log } from '../platform/log.js';
 import { requestIdOf } from './context.js';
 import type { Door, HttpDeps } from './door.js';
 import { guardRequests } from './guard.js';
+import { mountJoin } from './join.js';
 import { limits } from './limits.js';
 import { OpenCalls } from './open-calls.js';
 import { mountMetrics, mountProbes } from './probes.js';
@@ -44,6 +45,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   await server.register(helmet);
   await server.register(cors, { origin: [...config.corsOrigins], maxAge: 600 });
   mountTrpc(server, door, sockets);
+  mountJoin(server);
   mountProbes(server, deps);
   if (deps.metricsToken !== undefined) mountMetrics(server, deps, deps.metricsToken);
   return {

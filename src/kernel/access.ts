@@ -1,3 +1,5 @@
+import { Fault, notFound } from './fault.js';
+
 /** What a member may be in a project. */
 export type Role = 'owner' | 'admin' | 'member' | 'viewer';
 
@@ -7,20 +9,29 @@ export type Scope =
   | 'prompts:write'
   | 'feed:read'
   | 'keys:manage'
+  | 'members:read'
   | 'members:manage'
   | 'retention:manage'
   | 'audit:read'
   | 'project:own';
 
-/** The scopes that an API key can be given. Keys never manage keys. */
+/** The scopes that an API key can be given. Keys never manage keys, and never tell who is there. */
 export const keyScopes = ['prompts:read', 'prompts:write', 'feed:read'] as const satisfies readonly Scope[];
 
 /** What each role may do; the README's table and the auth matrix are made from it. */
 export const roleScopes: Readonly<Record<Role, readonly Scope[]>> = {
-  viewer: ['prompts:read', 'feed:read'],
-  member: ['prompts:read', 'prompts:write', 'feed:read', 'keys:manage'],
-  admin: [...keyScopes, 'keys:manage', 'members:manage', 'retention:manage', 'audit:read'],
-  owner: [...keyScopes, 'keys:manage', 'members:manage', 'retention:manage', 'audit:read', 'project:own'],
+  viewer: ['prompts:read', 'feed:read', 'members:read'],
+  member: [...keyScopes, 'keys:manage', 'members:read'],
+  admin: [...keyScopes, 'keys:manage', 'members:read', 'members:manage', 'retention:manage', 'audit:read'],
+  owner: [
+    ...keyScopes,
+    'keys:manage',
+    'members:read',
+    'members:manage',
+    'retention:manage',
+    'audit:read',
+    'project:own',
+  ],
 };
 
 /** Who calls: a person's session or an API key. */
@@ -48,12 +59,25 @@ export interface ProjectAccess {
   projectId: string;
   userId: string;
   role: Role;
+  /** What the leave is for. */
+  scope: Scope;
   principal: Principal;
 }
 
 /** Whether a principal may do `scope` as `role`. */
 export const mayDo = (principal: Principal, role: Role, scope: Scope): boolean =>
   roleScopes[role].includes(scope) && (principal.scopes === null || principal.scopes.includes(scope));
+
+/**
+ * What keeps a principal from `scope` in a project where it has `role`, or none; null when nothing does.
+ *
+ * Shape: `notFound` without a role, as if there were no such project, `forbidden` naming the scope without leave.
+ */
+export function refusalOf(principal: Principal, role: Role | undefined, scope: Scope): Fault | null {
+  if (role === undefined) return notFound('project');
+  if (mayDo(principal, role, scope)) return null;
+  return new Fault('forbidden', `This needs the scope ${scope} in the project.`, { scope });
+}
 
 /** Turns credentials into principals and tells when they end. */
 export interface Authenticator {
@@ -64,4 +88,9 @@ export interface Authenticator {
    * process). Answers what stops watching.
    */
   watch(principal: Principal, onEnd: () => void): () => void;
+  /**
+   * Calls `onEnd` once, with what a new call would meet, when the member is removed from the project or the role there no
+   * longer gives the leave (within 5 s, from any process). The credential may live on. Answers what stops watching.
+   */
+  watchAccess(access: ProjectAccess, onEnd: (refusal: Fault) => void): () => void;
 }

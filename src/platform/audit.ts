@@ -1,30 +1,6 @@
+import type { AuditAction } from '../kernel/audit-actions.js';
 import type { Ids } from '../kernel/ids.js';
 import type { Tx } from './db/database.js';
-
-/** Everything that is recorded, in the form entity.pastTense. */
-export const auditActions = [
-  'member.added',
-  'member.removed',
-  'member.left',
-  'member.roleChanged',
-  'invitation.created',
-  'invitation.accepted',
-  'invitation.revoked',
-  'project.transferred',
-  'project.erased',
-  'user.erased',
-  'administrator.changed',
-  'apiKey.created',
-  'apiKey.revoked',
-  'retention.changed',
-  'retention.applied',
-  'space.added',
-  'space.activated',
-  'space.dropped',
-] as const;
-
-/** One kind of recorded act. */
-export type AuditAction = (typeof auditActions)[number];
 
 /** An act about to be recorded. */
 export interface NewAuditEntry {

@@ -22,7 +22,7 @@ const secretText: readonly [RegExp, string][] = [
   [/\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@]{1,500}@/gi, '$1[redacted]@'],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{1,4096}/gi, '$1 [redacted]'],
   [/\beyJ[\w-]{1,4096}\.[\w-]{1,4096}\.[\w-]{0,1024}/g, '[redacted]'],
-  [/\b(pw_|sk-|sk_)[\w-]{8,512}/g, '$1[redacted]'],
+  [/\b(pw_|pwi_|sk-|sk_)[\w-]{8,512}/g, '$1[redacted]'],
   [/([?&](?:input|token|api_?key|secret|password|connectionParams)=)[^&\s]{1,8192}/gi, '$1[redacted]'],
 ];
 const maximumDepth = 6;

@@ -8,11 +8,14 @@ import type { Database } from './db/database.js';
 export type PromptBucket = 'create' | 'similar';
 
 /** Everything that is counted; a label from a closed set. */
-export type ThrottleBucket = PromptBucket | 'login' | 'signup';
+export type ThrottleBucket = PromptBucket | AttemptBucket;
 
-/** Who tries to sign in or up. Opaque texts of at most 100 characters: callers hash what must not be stored. */
+/** What is guessed at: a password, a username that is taken, the token of an invitation. */
+export type AttemptBucket = 'login' | 'signup' | 'invitation';
+
+/** Who tries to sign in, up, or to join. Opaque texts of at most 100 characters: callers hash what must not be stored. */
 export interface AttemptSubject {
-  bucket: 'login' | 'signup';
+  bucket: AttemptBucket;
   address: string;
   account: string;
   /** True when the account has signed in from there before: then strangers' failures do not count against it. */
@@ -30,7 +33,7 @@ export interface ThrottleDeps {
 }
 
 /** Failures that count; anything else (overload, a bug) was no guess. */
-const failureKinds: readonly FaultKind[] = ['unauthenticated', 'conflict'];
+const failureKinds: readonly FaultKind[] = ['unauthenticated', 'conflict', 'notFound'];
 
 /** Source: issue 2 section 3: ten failures in 15 minutes. */
 const failureWindowS = 15 * 60;
@@ -90,7 +93,7 @@ export class Throttle {
   }
 
   /**
-   * Runs an attempt to sign in or up, unless too many failed before from its address or for its account.
+   * Runs an attempt to sign in, up, or to join, unless too many failed before from its address or for its account.
    *
    * Shape: the attempt is counted first and given back when it did not fail, so that parallel ones cannot outrun the
    * count. An account's count is of all unknown addresses together, and one for each address known to it.

@@ -1,4 +1,5 @@
-import type { Principal } from '../kernel/access.js';
+import type { Principal, ProjectAccess } from '../kernel/access.js';
+import type { Fault } from '../kernel/fault.js';
 import type { Log } from '../platform/log.js';
 
 /** The socket a call came over, as far as a subscription must know it. */
@@ -23,6 +24,8 @@ export interface Context {
   identify(): Promise<Principal | null>;
   /** Calls back once when the principal's credential ends; answers what stops watching. */
   watch(principal: Principal, onEnd: () => void): () => void;
+  /** Calls back once, with what a new call would meet, when the leave in the project ends; answers what stops watching. */
+  watchAccess(access: ProjectAccess, onEnd: (refusal: Fault) => void): () => void;
   /** Counts a call in; answers what counts it out, or null when the service takes no new work. */
   enter(): (() => void) | null;
   /** Told of every finished call; a subscription counts when it has started. */

@@ -1,4 +1,4 @@
-import { mayDo, type Principal, type ProjectAccess, type Scope } from '../kernel/access.js';
+import { type Principal, type ProjectAccess, refusalOf, type Scope } from '../kernel/access.js';
 import { Fault, notFound } from '../kernel/fault.js';
 import { errorShape } from './faults.js';
 import { refuseUnstorable } from './hygiene.js';
@@ -92,8 +92,7 @@ function requestedProject(input: unknown): string | undefined {
 function accessTo(principal: Principal, requested: string | undefined, scope: Scope): ProjectAccess {
   const projectId = requested ?? principal.defaultProjectId;
   const role = principal.roles.get(projectId);
-  if (role === undefined) throw notFound('project');
-  if (!mayDo(principal, role, scope))
-    throw new Fault('forbidden', `This needs the scope ${scope} in the project.`, { scope });
-  return { projectId, userId: principal.userId, role, principal };
+  const refusal = refusalOf(principal, role, scope);
+  if (role === undefined || refusal !== null) throw refusal ?? notFound('project');
+  return { projectId, userId: principal.userId, role, scope, principal };
 }

@@ -1,19 +1,22 @@
-import type { Principal } from '../kernel/access.js';
+import type { Principal, ProjectAccess } from '../kernel/access.js';
 import { Fault } from '../kernel/fault.js';
 import type { Context } from './context.js';
 
 /** What a subscription needs of its call. */
 export interface SubscriptionCall {
-  ctx: Context & { principal: Principal };
+  /** `access` where the subscription is one of a project. */
+  ctx: Context & { principal: Principal; access?: ProjectAccess };
   /** Fires when the client stops or leaves. */
   signal: AbortSignal | undefined;
 }
 
 /**
- * Runs `source` as a subscription: at most so many at once, paused while the socket is full, ended with its credential.
+ * Runs `source` as a subscription: at most so many at once, paused while the socket is full, ended with its credential
+ * and with its leave in the project.
  *
  * `source` gets a signal that fires when it must stop for any reason; it then returns. Faults: `rateLimited` when the
- * socket or user has too many subscriptions; `unauthenticated` once the credential ends, over HTTP.
+ * socket or user has too many subscriptions; `unauthenticated` once the credential ends, over HTTP; `notFound` or
+ * `forbidden` once the member is removed or the role no longer gives the leave: the socket and its other calls live on.
  */
 export async function* subscription<T>(
   { ctx, signal }: SubscriptionCall,
@@ -22,16 +25,20 @@ export async function* subscription<T>(
   const leave = ctx.connection.enter(ctx.principal.userId);
   if (leave === null) throw new Fault('rateLimited', 'Too many subscriptions are open.', { retryAfterMs: 1_000 });
   const stop = new AbortController();
-  let isExpired = false;
+  const end: { refusal: Fault | null } = { refusal: null };
+  const endWith = (refusal: Fault): void => {
+    end.refusal = refusal;
+    stop.abort();
+  };
   // A WebSocket is closed as a whole when its credential ends: its client comes back with a fresh one and resumes, which
   // an error sent just before would keep it from doing.
   const unwatch =
     ctx.transport === 'websocket'
       ? () => undefined
-      : ctx.watch(ctx.principal, () => {
-          isExpired = true;
-          stop.abort();
-        });
+      : ctx.watch(ctx.principal, () =>
+          endWith(new Fault('unauthenticated', 'The credential has ended.', { reason: 'expired' })),
+        );
+  const unwatchAccess = ctx.access === undefined ? () => undefined : ctx.watchAccess(ctx.access, endWith);
   const ending = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   try {
     for await (const item of source(ending)) {
@@ -39,10 +46,11 @@ export async function* subscription<T>(
       yield item;
       await ctx.connection.drained();
     }
-    if (isExpired) throw new Fault('unauthenticated', 'The credential has ended.', { reason: 'expired' });
+    if (end.refusal !== null) throw end.refusal;
   } finally {
     stop.abort();
     unwatch();
+    unwatchAccess();
     leave();
   }
 }

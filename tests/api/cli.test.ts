@@ -34,7 +34,7 @@ describe('the command line', () => {
   test('explains itself', async () => {
     const { code: exitCode, stdout } = await runProgram('cli.js', { args: ['--help'] });
     expect(exitCode).toBe(0);
-    for (const name of ['serve', 'model', 'migrate', 'backups', 'restore', 'export', 'user'])
+    for (const name of ['serve', 'model', 'migrate', 'backup', 'backups', 'restore', 'export', 'user'])
       expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'));
   });
 
@@ -138,6 +138,40 @@ describe('accounts in the hands of an operator', () => {
     expect((await login(again, ada, ada.password)).user.id).toBe(ada.session.user.id);
   });
 
+  test('somebody is made an administrator and no longer, on record; the last one stays', async () => {
+    await using service = await startService();
+    const [ada, bob] = [await service.signUp(), await service.signUp()];
+    const [first, second] = [ada, bob].map(({ session }) => session.user.username);
+    await service.app.close();
+    const appoint = (...args: string[]) => promptwell(service, ['user', 'administrator', ...args]);
+    const last = { code: 1, words: /Nobody else runs this installation: appoint somebody first\./ };
+    expectComplaint(await appoint(first ?? '', '--revoke'), last);
+    expectComplaint(await appoint('nobody'), { code: 1, words: /No such user\./ });
+    expect(await appoint(second ?? '')).toMatchObject({
+      code: 0,
+      stdout: `${second} is an administrator of this installation.\n`,
+    });
+    // Again is no change.
+    expect((await appoint(second ?? '')).code).toBe(0);
+    expect((await appoint(first ?? '', '--revoke')).code).toBe(0);
+    expectComplaint(await appoint(second ?? '', '--revoke'), last);
+    await using again = await startSecond(service);
+    const { items } = await again.client({ token: bob.token }).audit.installation.query({});
+    expect(
+      items.map(({ action, actor, subject, details }) => [
+        action,
+        actor,
+        subject?.username,
+        details['isAdministrator'],
+      ]),
+    ).toEqual([
+      ['administrator.changed', null, first, false],
+      ['administrator.changed', null, second, true],
+    ]);
+    const refused = again.client({ token: ada.token }).audit.installation.query({});
+    await expect(refused).rejects.toMatchObject(code('FORBIDDEN'));
+  });
+
   test.skipIf(engineUnderTest === 'embedded')('disabling ends a live session of a running service', async () => {
     await using service = await startService();
     const ada = await service.signUp();
@@ -213,8 +247,11 @@ describe.skipIf(engineUnderTest === 'server')('the embedded database', () => {
     expect(listed.code).toBe(0);
     const backups = listed.stdout.trimEnd().split('\n');
     expect(backups).toHaveLength(2);
-    const oldest = /^\S+Z +\d+\.\d MB {2}(\S+\.tar\.gz)$/.exec(backups[1] ?? '')?.[1] ?? 'none';
-    const restored = await promptwell(service, ['restore', oldest]);
+    const oldest = /^\S+Z +\d+\.\d MB {2}embedded {2}unverified {2}\d+_\w+ {2}(\S+\.tar\.gz)$/.exec(
+      backups[1] ?? '',
+    )?.[1];
+    expect(oldest).toBeDefined();
+    const restored = await promptwell(service, ['restore', oldest ?? '']);
     expect(restored.code).toBe(0);
     expect(restored.stdout).toMatch(/^Restored .*\nWhat was there before is kept in .*pg\.replaced-/);
     await using again = await startSecond(service);
@@ -232,12 +269,6 @@ describe.skipIf(engineUnderTest === 'server')('the embedded database', () => {
     const broken = await runProgram('cli.js', { args: ['restore', 'broken.tar.gz'], env });
     expectComplaint(broken, { code: 1, words: /No backup in .* could be restored\./ });
   });
-});
-
-test.skipIf(engineUnderTest === 'embedded')('backups of a server are left to its own tools', async () => {
-  await using service = await startService();
-  for (const args of [['backups'], ['restore']])
-    expectComplaint(await promptwell(service, args), { code: 1, words: /DATABASE_URL names a server/ });
 });
 
 async function everyPrompt({ client }: TestPerson): Promise<Outputs['prompts']['list']['items']> {

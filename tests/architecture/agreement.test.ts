@@ -6,7 +6,11 @@ import { z } from 'zod';
 import { loadConfig } from '../../src/config.js';
 import { createMetrics } from '../../src/platform/metrics/registry.js';
 import { catalogue } from '../../src/platform/metrics/catalogue.js';
-import { dashboardText, expressions } from '../support/dashboard.js';
+import { alerts, alertsText, alertTestsText } from '../support/alerts/files.js';
+import { expressionOf } from '../support/alerts/model.js';
+import { boards, dashboardText, expressions, namesIn } from '../support/dashboards/boards.js';
+import { exporter } from '../support/dashboards/exporter.js';
+import { jobs } from '../support/dashboards/names.js';
 import {
   configurationTable,
   environmentExample,
@@ -62,26 +66,58 @@ test.each(['src/DECISIONS.md', 'docs/security.md', 'README.md'])('every file tha
 });
 
 describe('what is measured is what is watched', () => {
-  test('the committed dashboard is the one that the catalogue makes (npm run dashboards)', () => {
-    expect(read('grafana/dashboards/promptwell.json')).toBe(dashboardText());
+  test.each(boards)('grafana/dashboards/$file is what the catalogue makes (npm run dashboards)', (board) => {
+    expect(read(`grafana/dashboards/${board.file}`)).toBe(dashboardText(board));
   });
 
-  test('every metric that the dashboard asks for exists, and every metric of ours is shown', async () => {
+  test('the alert rules and their promtool tests are what the catalogue makes (npm run dashboards)', () => {
+    expect(read('deploy/prometheus/alerts.yml')).toBe(alertsText());
+    expect(read('deploy/prometheus/alerts.test.yml')).toBe(alertTestsText());
+  });
+
+  test('every metric that a panel or an alert asks for exists, and every metric of ours is shown', async () => {
     const { body } = await createMetrics().render();
     const measured = [...body.matchAll(/^# TYPE (\S+) /gm)].map(([, name = '']) => name);
-    const asked = expressions().flatMap((text) => text.match(/\b(?:promptwell|nodejs|process)_\w+/g) ?? []);
-    const bases = new Set(asked.map((name) => name.replace(/_bucket$/, '')));
-    expect([...bases].filter((name) => !measured.includes(name))).toEqual([]);
+    const exported = Object.values(exporter).map(({ name }) => name);
+    const shown = expressions().flatMap(namesIn);
+    const watched = alerts.flatMap((alert) => namesIn(expressionOf(alert)));
+    expect(watched.length).toBeGreaterThan(alerts.length);
+    const known = new Set<string>([...measured, ...exported]);
+    expect([...shown, ...watched].filter((name) => !known.has(name))).toEqual([]);
     expect(
-      Object.values(catalogue)
-        .map(({ name }) => name)
-        .filter((name) => !bases.has(name)),
+      [...Object.values(catalogue).map(({ name }) => name), ...exported].filter((name) => !shown.includes(name)),
     ).toEqual([]);
+  });
+
+  test('every alert can fire and can stay silent, says for how long, what it means and what to do', () => {
+    expect(new Set(alerts.map(({ name }) => name)).size).toBe(alerts.length);
+    for (const { name, description, fires, quiet, ...alert } of alerts) {
+      expect(alert.for, name).toMatch(/^\d+m$/);
+      expect(description.length, name).toBeGreaterThan(60);
+      expect(Object.keys(fires), name).not.toEqual([]);
+      expect(quiet.length, name).toBeGreaterThan(0);
+    }
+  });
+
+  test('panels tell what they show and what to do, and have a unit and a legend', () => {
+    const panels = boards.flatMap(({ rows }) => Object.values(rows).flat());
+    expect(panels.length).toBeGreaterThan(50);
+    for (const { title, about, unit, series } of panels) {
+      expect(about.length, title).toBeGreaterThan(12);
+      expect(unit, title).not.toBe('');
+      expect(
+        Object.keys(series).filter((legend) => legend.trim() === ''),
+        title,
+      ).toEqual([]);
+    }
   });
 
   test('Prometheus reads the port that the service and the compose file give the metrics', () => {
     const Scrapes = z.object({
-      scrape_configs: z.array(z.object({ static_configs: z.array(z.object({ targets: z.array(z.string()) })) })),
+      global: z.object({ scrape_interval: z.string() }),
+      scrape_configs: z.array(
+        z.object({ job_name: z.string(), static_configs: z.array(z.object({ targets: z.array(z.string()) })) }),
+      ),
     });
     const Compose = z.object({
       services: z.object({
@@ -91,12 +127,19 @@ describe('what is measured is what is watched', () => {
         }),
       }),
     });
-    const targets = Scrapes.parse(parse(read('prometheus.yml'))).scrape_configs.flatMap(({ static_configs }) =>
-      static_configs.flatMap(({ targets: listed }) => listed),
+    const scrapes = Scrapes.parse(parse(read('prometheus.yml')));
+    const targets = Object.fromEntries(
+      scrapes.scrape_configs.map((scrape) => [scrape.job_name, scrape.static_configs.flatMap((one) => one.targets)]),
     );
     const { environment, ports } = Compose.parse(parse(read('docker-compose.yml'))).services.promptwell;
     const { metrics, http } = loadConfig({});
-    expect(targets).toEqual([`promptwell:${metrics.port}`]);
+    expect(targets).toEqual({
+      [jobs.service]: [`promptwell:${metrics.port}`],
+      [jobs.database]: ['postgres-exporter:9187'],
+    });
+    expect(read('grafana/provisioning/datasources/prometheus.yml')).toContain(
+      `timeInterval: ${scrapes.global.scrape_interval}`,
+    );
     expect(environment['METRICS_PORT']).toBe(String(metrics.port));
     expect(ports).toEqual([`127.0.0.1:\${PORT:-${http.port}}:${environment['PORT']}`]);
   });

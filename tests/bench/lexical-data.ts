@@ -59,6 +59,9 @@ export function readArenaPrompts(): LabelledText[] {
   });
 }
 
+/** The lines of a file of the data folder. */
+export const readLines = (name: string): string[] => read(name).split('\n');
+
 function read(name: string): string {
   return readFileSync(new URL(name, dataFolder), 'utf8');
 }

@@ -46,6 +46,18 @@ test('a streamed answer is printed whole and says how it ended', async () => {
   expect(lines.at(-1)).toMatch(/^-- completed in \d+ ms$/);
 });
 
+test('two people share a project: invited, joined, transferred, on record', async () => {
+  expect(await output('people.ts')).toEqual([
+    'send this: https://promptwell.example.org/join#pwi_...',
+    'bob is in Travel as member',
+    'bob (owner), alice (admin)',
+    'You are the last owner: transfer the project first.',
+    'alice: project.transferred bob',
+    'bob: invitation.accepted bob',
+    'alice: invitation.created',
+  ]);
+});
+
 test('similarity finds the prompt that means the same', async () => {
   const lines = await output('similarity.ts');
   expect(lines[0]).toBe('by lexical-1:');

@@ -22,7 +22,9 @@ describe('credentials', () => {
   const member = async (): Promise<{ person: Awaited<ReturnType<TestAccounts['person']>>; access: ProjectAccess }> => {
     const person = await room.person();
     const principal = await room.authenticator.authenticate(person.tokens.accessToken);
-    return { person, access: { projectId: person.project.id, userId: person.user.id, role: 'owner', principal } };
+    const { project, user } = person;
+    const access = { projectId: project.id, userId: user.id, role: 'owner', scope: 'keys:manage', principal } as const;
+    return { person, access };
   };
 
   it('a key is shown once, stored as a hash, and authenticates its project and scopes alone (T17)', async () => {
@@ -141,6 +143,7 @@ describe('credentials', () => {
         return db.read(sql, values);
       },
       listen: (channel, onWake) => db.listen(channel, onWake),
+      alone: (signal, work) => db.alone(signal, work),
       check: () => db.check(),
       close: () => db.close(),
     };

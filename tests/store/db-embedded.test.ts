@@ -4,6 +4,8 @@ import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'no
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Worker } from 'node:worker_threads';
+import { PGlite } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Config } from '../../src/config.js';
 import { openDatabase } from '../../src/platform/db/client.js';
@@ -23,7 +25,7 @@ const open = (config: Config['db']): Promise<Database> => openDatabase({ ...test
 const addSpace = (db: Database, name: string) => db.prisma.space.create({ data: { name, dimensions: 3 } });
 const spaces = async (db: Database): Promise<string[]> =>
   (await db.prisma.space.findMany({ orderBy: { id: 'asc' } })).map(({ name }) => name);
-const restore = (config: Config['db'], file?: string) => restoreBackup({ ...testDeps, config }, file);
+const restore = (config: Config['db'], file?: string) => restoreBackup({ ...testDeps, config }, { file });
 
 /** Runs `tests/support/database-process.mjs` on a folder; answers with its first line. */
 async function startProcess(
@@ -182,6 +184,26 @@ describe('backups of the embedded database', () => {
     await db.close();
   });
 
+  it('are archives that PGlite itself reads and writes, so that other versions of this program restore them', async () => {
+    await using folder = await createTestFolder();
+    const config = embeddedConfig(folder.path);
+    const first = await open(config);
+    await addSpace(first, 'one');
+    await first.close();
+    const [backup] = await listBackups(config);
+    const bytes = await readFile(backup?.path ?? '');
+    const loadDataDir = new Blob([bytes], { type: 'application/x-gzip' });
+    const pglite = await PGlite.create({ extensions: { vector }, loadDataDir });
+    await pglite.exec("INSERT INTO space (name, dimensions) VALUES ('two', 3)");
+    const dumped = join(folder.path, 'dumped.tar.gz');
+    await writeFile(dumped, new Uint8Array(await (await pglite.dumpDataDir('gzip')).arrayBuffer()));
+    await pglite.close();
+    await restore(config, dumped);
+    const db = await open(config);
+    expect(await spaces(db)).toEqual(['one', 'two']);
+    await db.close();
+  });
+
   it('that are damaged are passed over for an older one', async () => {
     await using folder = await createTestFolder();
     const config = embeddedConfig(folder.path);
@@ -203,7 +225,7 @@ describe('backups of the embedded database', () => {
   it('are refused by name when absent, and while the database is in use', async () => {
     await using folder = await createTestFolder();
     const config = embeddedConfig(folder.path);
-    await expect(restore(config)).rejects.toThrow(/No backup/);
+    await expect(restore(config)).rejects.toThrow(/no backup in/);
     await expect(restore(config, 'nowhere.tar.gz')).rejects.toThrow(/no backup nowhere/);
     const db = await open(config);
     await expect(restore(config)).rejects.toThrow(/in use/);

@@ -1,20 +1,24 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
-import { ensureSpace } from '../../src/platform/db/space.js';
+import { annIndexName, createAnnIndexSql } from '../../src/platform/db/ann-index.js';
+import { activateFirst, ensureSpace } from '../../src/platform/db/space.js';
 import { EventLog } from '../../src/platform/events/log.js';
 import { PromptReads } from '../../src/features/prompts/store/reads.js';
 import {
   countVectors,
+  nearbyPrompts,
+  type Search,
+  similarPrompts,
+  vectorOf,
+} from '../../src/features/prompts/store/search.js';
+import {
   getPrompt,
   listPrompts,
   listResponses,
   promptByKey,
-  type Search,
   type Statement,
-  similarPrompts,
   type Tenant,
-  vectorOf,
 } from '../../src/features/prompts/store/statements.js';
 import { PromptWrites } from '../../src/features/prompts/store/writes.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -31,10 +35,11 @@ beforeAll(async () => {
   test_ = await createTestDatabase();
   const { db } = test_;
   spaceId = await ensureSpace(db, { name: 'plans', dimensions });
+  await activateFirst(db, spaceId);
   tenant = { projectId: projects[0], spaceId, dimensions };
-  for (const [index, count] of [40, 4_000].entries()) {
-    const project = projects[index];
-    await db.read(`INSERT INTO project (id, name) VALUES ($1, 'plans')`, [project]);
+  for (const project of projects) await db.read(`INSERT INTO project (id, name) VALUES ($1, 'plans')`, [project]);
+  // In pieces: each keeps within a statement's time on a busy machine too.
+  for (const [project, count] of [[projects[0], 40], ...Array.from({ length: 4 }, () => [projects[1], 1_000])])
     await db.read(
       `WITH made AS (
          INSERT INTO prompt (id, project_id, user_id, text, text_hash, status)
@@ -45,7 +50,6 @@ beforeAll(async () => {
        FROM made`,
       [project, count, spaceId, dimensions],
     );
-  }
   await db.read(
     `CREATE INDEX tempting ON embedding USING hnsw ((vector::vector(${dimensions})) vector_cosine_ops)`,
     [],
@@ -78,6 +82,27 @@ test.each([
   expect(text).toContain('embedding_project_id_space_id_prompt_id_idx');
   expect(text).toMatch(/Index Cond: \(\(project_id = '[0-9a-f-]{36}'::uuid\) AND \(space_id = \d+\)/);
   expect(text).not.toContain('tempting');
+});
+
+test.each([
+  ['without a filter', {}],
+  ['with a filter', { environment: 'development' }],
+])("the approximate lane is served by the project's own index and by nothing else, %s", async (_, filter) => {
+  const { engine } = test_.db;
+  const large = { ...tenant, projectId: projects[1] };
+  await test_.db.read(createAnnIndexSql(large, { engine, dimensions }), []);
+  const statement = nearbyPrompts(large, { ...near, filter }, { engine, depth: { efSearch: 40, candidates: 20 } });
+  const text = await plan(statement);
+  expect(text).toContain(`Index Scan using ${annIndexName(large)} on embedding e`);
+  expect(text).toContain('Order By: ');
+  expect(text).toContain('One-Time Filter: ');
+  expect(text).not.toContain('tempting');
+  expect(text).not.toMatch(/Seq Scan on (embedding|prompt)/);
+  // The exact lane stays away from it.
+  expect(await plan(similarPrompts(large, { ...near, filter }))).not.toContain('ann_');
+  await test_.db.read(`DROP INDEX ${annIndexName(large)}`, []);
+  const gone = await test_.db.read(statement.text, statement.values);
+  expect(gone).toMatchObject([{ id: null, found: 0, farthest: null }]);
 });
 
 test('the exact lane finds every vector of a small project beside a large one', async () => {
@@ -124,7 +149,8 @@ test('no statement of the room can be built without the project it is bound to',
     listResponses(tenant, ids.uuid(), null),
     promptByKey(tenant, { userId: ids.uuid(), idempotencyKey: 'k' }),
     similarPrompts(tenant, near),
-    countVectors(tenant, near),
+    countVectors(tenant, near, 10),
+    nearbyPrompts(tenant, near, { engine: 'server', depth: { efSearch: 40, candidates: 20 } }),
     vectorOf(tenant, ids.uuid()),
   ];
   for (const { text, values } of statements) {

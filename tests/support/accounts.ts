@@ -3,6 +3,7 @@ import { systemIds } from '../../src/kernel/ids.js';
 import type { Database } from '../../src/platform/db/database.js';
 import { createAuth } from '../../src/platform/auth/auth.js';
 import { loadAuthKeys } from '../../src/platform/auth/secret.js';
+import { CursorCodec } from '../../src/platform/cursor.js';
 import { Throttle, type ThrottleBucket } from '../../src/platform/throttle.js';
 import { createAccounts } from '../../src/features/accounts/service.js';
 import * as removal from '../../src/features/prompts/service/removal.js';
@@ -27,8 +28,9 @@ export async function openAccounts(db: Database, env: Record<string, string> = {
     onThrottled: (bucket) => throttled.push(bucket),
   });
   const auth = createAuth({ keys, clock, ids, config: config.auth });
-  const room = await createAccounts({ db, clock, ids, auth, throttle, removal, config: config.auth });
-  const operators = new OperatorService({ db, clock, passwords: auth.passwords });
+  const cursors = new CursorCodec(keys.cursors);
+  const room = await createAccounts({ db, clock, ids, auth, cursors, throttle, removal, config: config.auth });
+  const operators = new OperatorService({ db, clock, ids, passwords: auth.passwords });
   const close = async (): Promise<void> => {
     throttle.close();
     await room.authenticator.close();

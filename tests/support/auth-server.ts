@@ -40,7 +40,7 @@ export async function openAuthServer(db: Database, env: Record<string, string> =
     router: router({
       auth: createAuthRouter(room),
       apiKeys: createApiKeyRouter(room.apiKeys),
-      projects: createProjectRouter(room.projects),
+      projects: createProjectRouter(room),
       scoped: router({ read: scoped('prompts:read'), write: scoped('prompts:write') }),
     }),
     authenticator: room.authenticator,
@@ -48,6 +48,7 @@ export async function openAuthServer(db: Database, env: Record<string, string> =
     ids: room.ids,
     log: silent,
     onCall: () => undefined,
+    onHttpResponse: () => undefined,
     onSockets: () => undefined,
     readiness: async () => ({ isReady: true, checks: {} }),
     renderMetrics: async () => ({ body: '', contentType: 'text/plain' }),

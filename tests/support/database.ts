@@ -10,6 +10,7 @@ import { type DatabaseDeps, openDatabase } from '../../src/platform/db/client.js
 import type { Database } from '../../src/platform/db/database.js';
 import { ownMigrationsDir, readMigrations } from '../../src/platform/db/migrate.js';
 import { listBackups } from '../../src/platform/db/restore.js';
+import { pgDump } from './pg-tools.js';
 
 /** A database of a test's own, migrated and empty; gone with its scope (`await using`). */
 export interface TestDatabase extends AsyncDisposable {
@@ -38,9 +39,15 @@ export const freshName = (): string => `promptwell_test_${ids.uuid().replaceAll(
 /** The configuration of the embedded engine in a folder. */
 export const embeddedConfig = (dataDir: string): Config['db'] => loadConfig({ DATA_DIR: dataDir }).db;
 
-/** The configuration of the server engine on a database. */
-export const serverConfig = (url: string): Config['db'] =>
-  loadConfig({ DATABASE_URL: url, JWT_SECRET: '0123456789abcdef0123456789abcdef' }).db;
+/** The configuration of the server engine on a database; backups go to `dataDir`. */
+export const serverConfig = (url: string, dataDir = tmpdir()): Config['db'] =>
+  loadConfig({
+    DATABASE_URL: url,
+    JWT_SECRET: '0123456789abcdef0123456789abcdef',
+    DATA_DIR: dataDir,
+    PG_DUMP: pgDump,
+    PATH: process.env['PATH'],
+  }).db;
 
 /** A migrated, empty database on the engine under test. Cost: about 0.2 s on a server, 1.5 s embedded. */
 export async function createTestDatabase(): Promise<TestDatabase> {
@@ -79,7 +86,8 @@ async function createEmbedded(): Promise<TestDatabase> {
 
 async function createOnServer(url: string): Promise<TestDatabase> {
   const database = await createServerDatabase(await migratedTemplate(url));
-  const config = serverConfig(database.url);
+  const folder = await createTestFolder();
+  const config = serverConfig(database.url, folder.path);
   const db = await openDatabase({ ...testDeps, config });
   return {
     db,
@@ -87,6 +95,7 @@ async function createOnServer(url: string): Promise<TestDatabase> {
     [Symbol.asyncDispose]: async () => {
       await db.close();
       await database[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
     },
   };
 }

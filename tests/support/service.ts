@@ -6,6 +6,7 @@ import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
 import type { Log } from '../../src/platform/log.js';
 import { createServerDatabase, createTestFolder, engineUnderTest, embeddedSeed, migratedTemplate } from './database.js';
+import { pgDump } from './pg-tools.js';
 
 /** A whole service of a test's own: real HTTP, real WebSockets, a database of the engine under test. */
 export interface TestService extends AsyncDisposable {
@@ -67,6 +68,11 @@ export function startSecond(first: TestService, options: AppOptions = {}): Promi
   return serve(first.env, { ...options, onDispose: () => Promise.resolve() });
 }
 
+/** Starts a service on a database that is there already, or whose place is. */
+export function serveOn(env: Record<string, string>, options: AppOptions = {}): Promise<TestService> {
+  return serve({ ...defaults, ...env }, { ...options, onDispose: () => Promise.resolve() });
+}
+
 /** A client for a token, or for nobody. */
 export const clientFor = (url: string, options: Partial<ClientOptions> = {}): PromptwellClient =>
   createPromptwellClient({ url, WebSocket, ...options });
@@ -81,7 +87,7 @@ async function databaseHome() {
     };
   const database = await createServerDatabase(await migratedTemplate(process.env['TEST_DATABASE_URL'] ?? ''));
   return {
-    env: { DATA_DIR: folder.path, DATABASE_URL: database.url },
+    env: { DATA_DIR: folder.path, DATABASE_URL: database.url, PG_DUMP: pgDump },
     options: {},
     dispose: async () => {
       await database[Symbol.asyncDispose]();

@@ -2,8 +2,8 @@
 export const revocationChannel = 'promptwell_session';
 
 /**
- * What has ended: everything of a user, one log-in, or one API key. `membership` ends nothing: what a user may do has
- * changed, and nobody may remember it otherwise.
+ * What has ended: everything of a user, one log-in, or one API key. `membership`: what a user may do has changed, so
+ * nobody may remember it otherwise, and whatever the user has open is checked.
  */
 export interface Revocation {
   of: 'user' | 'session' | 'apiKey' | 'membership';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { keyScopes } from '../../kernel/access.js';
+import { auditActions } from '../../kernel/audit-actions.js';
 
 /** Source: issue 2 section 3. Unique without regard to case. */
 const Username = z.string().regex(/^[A-Za-z0-9_.@+-]{3,64}$/, 'must be 3 to 64 characters of A-Z a-z 0-9 _ . @ + -');
@@ -83,11 +84,64 @@ export const RevokeApiKeyInput = z.strictObject({ projectId: Id.exactOptional(),
 /** Input of `projects.create`. */
 export const CreateProjectInput = z.strictObject({ name: Name });
 
+const RoleName = z.enum(['owner', 'admin', 'member', 'viewer']);
+
+/** Input of `projects.members.list` and of what else asks only for a project. */
+export const MaybeProjectInput = z.strictObject({ projectId: Id.exactOptional() }).default({});
+
+/** Input of `projects.members.leave` and `projects.invitations.list`. */
+export const ProjectInput = z.strictObject({ projectId: Id });
+
+/** Input of `projects.members.add`. */
+export const AddMemberInput = z.strictObject({ projectId: Id, username: LoginInput.shape.username, role: RoleName });
+/** Input of `projects.members.add`. */
+export type AddMemberInput = z.infer<typeof AddMemberInput>;
+
+/** Input of `projects.members.remove` and `projects.transfer`. */
+export const MemberInput = z.strictObject({ projectId: Id, userId: Id });
+
+/** Input of `projects.members.setRole`. */
+export const SetRoleInput = z.strictObject({ projectId: Id, userId: Id, role: RoleName });
+/** Input of `projects.members.setRole`. */
+export type SetRoleInput = z.infer<typeof SetRoleInput>;
+
+/** Input of `projects.invitations.create`. Source of the bounds: issue 3 section 4; one use, for a week, unless asked for more. */
+export const CreateInvitationInput = z.strictObject({
+  projectId: Id,
+  role: RoleName,
+  expiresInDays: z.int().min(1).max(30).default(7),
+  maxUses: z.int().min(1).max(100).default(1),
+});
+/** Input of `projects.invitations.create`. */
+export type CreateInvitationInput = z.infer<typeof CreateInvitationInput>;
+
+/** Input of `projects.invitations.revoke`. */
+export const RevokeInvitationInput = z.strictObject({ projectId: Id, id: Id });
+
+/** Input of `projects.invitations.accept`. */
+export const AcceptInvitationInput = z.strictObject({ token: z.string().min(1).max(256) });
+
+const auditPage = {
+  cursor: z.string().min(1).max(1_024).exactOptional(),
+  limit: z.int().min(1).max(100).default(20),
+  action: z.enum(auditActions).exactOptional(),
+};
+
+/** Input of `audit.list`. */
+export const ListAuditInput = z.strictObject({ projectId: Id.exactOptional(), ...auditPage });
+
+/** Input of `audit.installation`. */
+export const InstallationAuditInput = z.strictObject(auditPage);
+/** What is asked for of a ledger. */
+export type AuditPageInput = z.infer<typeof InstallationAuditInput>;
+
 /** An account as its owner sees it. */
 export const UserView = z.strictObject({
   id: z.string(),
   username: z.string(),
   email: z.string().nullable(),
+  /** Whether the account runs the installation. */
+  isAdministrator: z.boolean(),
   createdAt: z.string(),
 });
 /** An account as its owner sees it. */
@@ -98,7 +152,7 @@ export const ProjectView = z.strictObject({
   id: z.string(),
   name: z.string(),
   isPersonal: z.boolean(),
-  role: z.enum(['owner', 'admin', 'member', 'viewer']),
+  role: RoleName,
   createdAt: z.string(),
 });
 /** A project, with the caller's role in it. */
@@ -152,5 +206,68 @@ export const DoneView = z.strictObject({ isDone: z.literal(true) });
 
 /** All of a short list. */
 export const ApiKeyListView = z.strictObject({ items: z.array(ApiKeyView) });
-/** All of a short list. */
-export const ProjectListView = z.strictObject({ items: z.array(ProjectView) });
+/** All of a short list, and whether the caller runs the installation. */
+export const ProjectListView = z.strictObject({ items: z.array(ProjectView), isAdministrator: z.boolean() });
+
+/** A member as every other member sees them: no address, nothing of what they do elsewhere. */
+export const MemberView = z.strictObject({
+  userId: z.string(),
+  username: z.string(),
+  role: RoleName,
+  joinedAt: z.string(),
+});
+/** A member as every other member sees them. */
+export type MemberView = z.infer<typeof MemberView>;
+
+/** Everybody in a project: at most 1 000. */
+export const MemberListView = z.strictObject({ items: z.array(MemberView) });
+
+/** Somebody who did something, or to whom it was done; no name once the account is gone. */
+export const PersonView = z.strictObject({ userId: z.string(), username: z.string().nullable() });
+/** Somebody, by id and name. */
+export type PersonView = z.infer<typeof PersonView>;
+
+/** An open invitation as lists show it. */
+export const InvitationView = z.strictObject({
+  id: z.string(),
+  projectId: z.string(),
+  role: RoleName,
+  prefix: z.string(),
+  createdBy: PersonView,
+  maxUses: z.int(),
+  uses: z.int(),
+  expiresAt: z.string(),
+  createdAt: z.string(),
+});
+/** An open invitation as lists show it. */
+export type InvitationView = z.infer<typeof InvitationView>;
+
+/** All open invitations of a project: at most 100. */
+export const InvitationListView = z.strictObject({ items: z.array(InvitationView) });
+
+/**
+ * A new invitation, with its token: shown this once. `link` is the path of the page that lets people in, on whatever
+ * address this service is reached by.
+ */
+export const NewInvitationView = z.strictObject({ ...InvitationView.shape, token: z.string(), link: z.string() });
+/** A new invitation with its token. */
+export type NewInvitationView = z.infer<typeof NewInvitationView>;
+
+/** One entry of the audit ledger. */
+export const AuditEntryView = z.strictObject({
+  id: z.string(),
+  action: z.string(),
+  /** Who did it; null for the service itself and for operators at the command line. */
+  actor: PersonView.nullable(),
+  /** To whom it was done, where it was done to somebody. */
+  subject: PersonView.nullable(),
+  details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  createdAt: z.string(),
+});
+/** One entry of the audit ledger. */
+export type AuditEntryView = z.infer<typeof AuditEntryView>;
+
+/** A page of the ledger, newest first; `nextCursor` is null on the last. */
+export const AuditPageView = z.strictObject({ items: z.array(AuditEntryView), nextCursor: z.string().nullable() });
+/** A page of the ledger. */
+export type AuditPageView = z.infer<typeof AuditPageView>;

@@ -113,7 +113,16 @@ export type UpdatePromptInput = z.infer<typeof UpdatePromptInput>;
 /** Input of `prompts.regenerate`. */
 export const RegeneratePromptInput = z.strictObject({ projectId, id, model });
 
-/** Input of `prompts.similar`: a query or a stored prompt, not both. */
+/** How prompts are found: by their vectors, by the words they hold, or by both. */
+export const SimilarityMode = z.enum(['meaning', 'words', 'hybrid']);
+export type SimilarityMode = z.infer<typeof SimilarityMode>;
+
+/**
+ * Input of `prompts.similar`: a query or a stored prompt, not both.
+ *
+ * `mode`: `hybrid` when the lexical embedder serves, else `meaning`. `minScore`: the least `similarity` of a hit; in mode
+ * `words`, which knows none, the least `score`.
+ */
 export const SimilarPromptsInput = z
   .strictObject({
     projectId,
@@ -121,6 +130,7 @@ export const SimilarPromptsInput = z
     promptId: id.exactOptional(),
     limit: z.int().min(1).max(50).default(5),
     minScore: z.number().min(-1).max(1).exactOptional(),
+    mode: SimilarityMode.exactOptional(),
     filter: PromptFilter.default({}),
   })
   .refine((input) => (input.query === undefined) !== (input.promptId === undefined), {
@@ -183,13 +193,35 @@ export interface Page<Item> {
   nextCursor: string | null;
 }
 
-/** The answer of `prompts.similar`, nearest first. */
+/** A prompt that was found, and why. */
+export interface SimilarHit {
+  prompt: PromptView;
+  /**
+   * What the order follows. `meaning`: cosine similarity in [-1, 1]. `words`: from 0 to 1, the share of the query's words
+   * found, weighed by their rarity in the project. `hybrid`: (similarity + half the words' score) / 1.5. The query's own
+   * text has 1 in each, or the rounding of its vector less.
+   */
+  score: number;
+  /** Cosine similarity; null in mode `words`, and for a prompt whose vector is still being made. */
+  similarity: number | null;
+  /** Its place in each lane, from 1: among the `limit` nearest in meaning, and among all that hold a word asked for. */
+  ranks: { meaning: number | null; words: number | null };
+  /** The query's words that the prompt holds in any form, as the query writes them, the most telling first; at most 16. */
+  matchedWords: string[];
+}
+
+/** The answer of `prompts.similar`, best first. */
 export interface SimilarPrompts {
-  hits: { prompt: PromptView; score: number }[];
-  /** How it was searched: every vector of the project, or its approximate index. */
-  lane: 'exact' | 'hnsw';
+  hits: SimilarHit[];
+  mode: SimilarityMode;
+  /** How vectors were searched: every one of the project, or its approximate index; `words` when none was. */
+  lane: 'exact' | 'hnsw' | 'words';
   space: string;
-  /** How many vectors passed the filter. */
+  /**
+   * How many vectors passed the filter. By lane: `exact`, that many were compared; `hnsw`, without a filter the size of the
+   * index as counted within the last minutes, with one at least that many (counting stops at what decides the lane);
+   * `words`, how many prompts that hold a word were compared, at most 500.
+   */
   candidates: number;
 }
 

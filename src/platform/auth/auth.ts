@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
 import { ApiKeys } from './api-keys.js';
 import { Callers } from './callers.js';
+import { InvitationTokens } from './invitation-tokens.js';
 import { Passwords } from './passwords.js';
 import type { AuthKeys } from './secret.js';
 import { Tokens } from './tokens.js';
@@ -12,6 +13,7 @@ export interface Auth {
   tokens: Tokens;
   passwords: Passwords;
   apiKeys: ApiKeys;
+  invitations: InvitationTokens;
   callers: Callers;
 }
 
@@ -28,5 +30,6 @@ export const createAuth = ({ keys, clock, ids, config }: AuthDeps): Auth => ({
   tokens: new Tokens({ key: keys.tokens, clock, ids, config }),
   passwords: new Passwords({ minLength: config.passwordMinLength }),
   apiKeys: new ApiKeys(ids),
+  invitations: new InvitationTokens(ids),
   callers: new Callers(keys.hashes),
 });

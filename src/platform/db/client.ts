@@ -3,7 +3,7 @@ import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
 import type { Ids } from '../../kernel/ids.js';
-import type { Database, Tx } from './database.js';
+import type { Connection, Database, Tx } from './database.js';
 import { openEmbedded } from './embedded.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { isRetryable, toFault } from './faults.js';
@@ -17,6 +17,7 @@ import {
 } from './migrate.js';
 import { ownThreadUrl } from './pglite.js';
 import { openServer } from './server.js';
+import type { OnStatement } from './statement-times.js';
 
 /** How often a transaction is tried in all. Source: threats.md section 3. */
 const maxTries = 3;
@@ -41,6 +42,8 @@ export interface DatabaseDeps {
   seedTarball?: string;
   /** Told of each backup of the embedded engine, for metrics. */
   onBackup?: (outcome: 'completed' | 'failed') => void;
+  /** Told of each statement, for metrics. */
+  onStatement?: OnStatement;
 }
 
 /**
@@ -101,6 +104,14 @@ class PostgresDatabase implements Database {
 
   listen(channel: string, onWake: (payload: string) => void): Promise<() => Promise<void>> {
     return this.#engine.listen(channel, onWake);
+  }
+
+  async alone<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T> {
+    try {
+      return await this.#engine.alone(signal, work);
+    } catch (error) {
+      throw toFault(error);
+    }
   }
 
   async check(): Promise<void> {

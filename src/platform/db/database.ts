@@ -4,6 +4,12 @@ import type { Prisma, PrismaClient } from './generated/client.js';
 /** What runs inside a transaction. Never mix it with the outer client: the embedded engine has one session. */
 export type Tx = Prisma.TransactionClient;
 
+/** One connection, for statements that belong to one session. */
+export interface Connection {
+  /** The rows of one statement. Faults: the driver's own errors. */
+  query<Row extends object>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
+}
+
 /** The database, whichever engine serves it; above this line there is one code path. */
 export interface Database {
   readonly engine: 'embedded' | 'server';
@@ -29,6 +35,14 @@ export interface Database {
    * missed (after a reconnect). Answers what stops it.
    */
   listen(channel: string, onWake: (payload: string) => void): Promise<() => Promise<void>>;
+  /**
+   * Runs `work` on a connection that nobody else has, past any pooler and without a statement timeout: for locks of a
+   * session, and for what no transaction may hold. The embedded engine has one session: everyone else waits meanwhile.
+   * `signal` cancels the statement that runs (not on the embedded engine).
+   *
+   * Faults: database errors mapped as `faults.ts` says.
+   */
+  alone<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T>;
   /** Resolves when the database answers and its migrations are those of this program; else throws. Bounded by 2 s. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -1,17 +1,20 @@
-import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
-import { Backups, readBackups } from './backups.js';
+import { aloneEmbedded } from './alone.js';
+import { addBackup, observed, readBackups } from './backups.js';
 import { ChangeTimer } from './change-timer.js';
 import { openCluster } from './cluster.js';
+import { makeEmbeddedBackup, markSql, newestMigration } from './embedded-backups.js';
 import { EmbeddedBell } from './embedded-bell.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
 import { lockFolder, type Unlock } from './lock.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import type { PgliteThread } from './pglite.js';
+import { connectionTo, withSession } from './session.js';
+import { type OnStatement, timeStatements } from './statement-times.js';
 
 /** How long a caller waits for the one session before `overloaded`: as long as Prisma's transactions do, and a backup. */
 const sessionTimeoutMs = 10_000;
@@ -21,9 +24,6 @@ const readTimeoutSlackMs = 2_000;
 
 /** Time between two runs of VACUUM ANALYZE while there are changes. */
 const vacuumIntervalMs = 300_000;
-
-/** The next transaction id: assigned to writers only, so that it stands still while nothing is written. */
-const markSql = 'SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS mark';
 
 interface EmbeddedDeps {
   config: Config['db'];
@@ -36,6 +36,7 @@ interface EmbeddedDeps {
   seedTarball?: string | undefined;
   /** Told of each backup, for metrics. */
   onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
+  onStatement?: OnStatement | undefined;
 }
 
 /**
@@ -50,39 +51,34 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
   try {
     const thread = await openCluster({ folder, ...deps, seedTarball: deps.seedTarball });
     try {
-      await migrateThrough(thread, deps);
+      const schema = await migrateThrough(thread, folder, deps);
+      return await serve({ ...deps, folder, schema, thread, unlock });
     } catch (cause) {
       await thread.close();
       throw cause;
     }
-    return await serve({ ...deps, folder, thread, unlock });
   } catch (cause) {
     await unlock();
     throw cause;
   }
 }
 
-/** What `pg` is told: the stream is the connection, the rest is for form's sake. */
-const connectionTo = (thread: PgliteThread) => ({
-  stream: () => thread.connect() as unknown as Socket,
-  user: 'postgres',
-  database: 'postgres',
-  password: 'none',
-});
-
-async function migrateThrough(thread: PgliteThread, { ids, log, migrations }: EmbeddedDeps): Promise<void> {
-  const client = new pg.Client(connectionTo(thread));
-  await client.connect();
-  try {
-    const applied = await underMigrationLock(client, () => migrate(client, migrations, ids));
-    if (applied.length > 0) log.info({ applied }, 'migrations applied');
-  } finally {
-    await client.end();
-  }
+/** The newest migration that is applied now. */
+async function migrateThrough(thread: PgliteThread, folder: DataFolder, deps: EmbeddedDeps): Promise<string | null> {
+  const { config, ids, log, migrations } = deps;
+  return withSession(thread, async (client) => {
+    const backup = config.isBackupWaived
+      ? null
+      : observed(() => makeEmbeddedBackup({ ...deps, folder, thread, client }, 'migration'), deps.onBackup);
+    const migrated = await underMigrationLock(client, () => migrate(client, { migrations, ids, backup }));
+    if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
+    return newestMigration(client);
+  });
 }
 
 interface ServeDeps extends EmbeddedDeps {
   folder: DataFolder;
+  schema: string | null;
   thread: PgliteThread;
   unlock: Unlock;
 }
@@ -99,6 +95,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     connectionTimeoutMillis: sessionTimeoutMs,
     query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
   });
+  if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
   const upkeep = await startUpkeep(deps, pool);
   let isClosing = false;
   void thread.ended.then((cause) => {
@@ -110,6 +107,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     pool,
     isAlive: () => thread.isAlive,
     listen: (channel, onWake) => bell.listen(pool, channel, onWake),
+    alone: (_, work) => aloneEmbedded(pool, work),
     close: async () => {
       isClosing = true;
       await upkeep.finish();
@@ -128,12 +126,12 @@ interface Upkeep {
 async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
   const { config, clock, folder, log, thread } = deps;
   const readMark = async (): Promise<string> => (await pool.query<{ mark: string }>(markSql)).rows[0]?.mark ?? '';
-  const backups = new Backups({
-    folder,
-    clock,
-    keep: config.backupKeep,
-    dump: (file) => exclusively(pool, () => thread.dump(file)),
-  });
+  const shelf = { folder: folder.backups, clock, keep: config.backupKeep };
+  const make = (mark: string): Promise<string> =>
+    addBackup(shelf, { engine: 'embedded', mark, reason: 'interval' }, async (draft) => {
+      await exclusively(pool, () => thread.dump(draft));
+      return { schema: deps.schema, contents: null, verifiedAt: null };
+    });
   const vacuum = new ChangeTimer({
     intervalMs: vacuumIntervalMs,
     readMark,
@@ -145,14 +143,14 @@ async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
     intervalMs: config.backupIntervalMs,
     readMark,
     work: async (mark) => {
-      log.info({ file: await backups.make(mark) }, 'backup made');
+      log.info({ file: await make(mark) }, 'backup made');
       deps.onBackup?.('completed');
     },
     onError: (cause) => {
       log.error({ err: cause }, 'the backup of the embedded database failed');
       deps.onBackup?.('failed');
     },
-    lastMark: (await readBackups(folder))[0]?.mark,
+    lastMark: (await readBackups(folder.backups)).find(({ engine }) => engine === 'embedded')?.mark,
   });
   return {
     finish: async () => {

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Connection } from './database.js';
 
 /** What the database tells of itself, in pino's shape. */
 export interface DatabaseLog {
@@ -14,6 +15,8 @@ export interface Engine {
   /** False when this engine has ended by itself and will not come back. */
   isAlive(): boolean;
   listen(channel: string, onWake: (payload: string) => void): Promise<() => Promise<void>>;
+  /** As `Database.alone`, with the driver's own errors. */
+  alone<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T>;
   /** Called when no statement runs any more. */
   close(): Promise<void>;
 }

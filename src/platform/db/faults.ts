@@ -32,6 +32,7 @@ const kindOfSqlState: Readonly<Record<string, FaultKind>> = {
   '40001': 'conflict',
   '40P01': 'conflict',
   '57014': 'timeout',
+  '55P03': 'overloaded',
   '53100': 'overloaded',
   '53300': 'overloaded',
   '57P01': 'overloaded',

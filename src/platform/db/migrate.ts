@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import type { Ids } from '../../kernel/ids.js';
+import { hasTables } from './contents.js';
 import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** One folder of `prisma/migrations`. */
@@ -38,6 +39,10 @@ const migrationsTable = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
 /** What is applied, or was begun and never ended. */
 export const appliedMigrationsSql =
   'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL';
+
+/** The name of the newest migration that was applied, or null. */
+export const newestMigrationSql =
+  'SELECT max(migration_name) AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL';
 
 /** The migrations of a folder, oldest first. */
 export async function readMigrations(folder: string): Promise<Migration[]> {
@@ -97,22 +102,64 @@ export async function underMigrationLock<T>(client: pg.ClientBase, work: () => P
   }
 }
 
-/**
- * The names of the migrations that were pending and are now applied, as `prisma migrate deploy` applies and records them.
- * Call it within `underMigrationLock`, on a connection that ends afterwards.
- *
- * Cost: two statements when nothing is pending.
- * Faults: as `pendingMigrations`; a script that fails leaves nothing behind, because each runs in one transaction (so a
- * script must not hold what refuses one, such as CREATE INDEX CONCURRENTLY).
- */
-export async function migrate(client: pg.ClientBase, migrations: readonly Migration[], ids: Ids): Promise<string[]> {
-  await client.query(migrationsTable);
-  const pending = pendingMigrations(migrations, (await client.query(appliedMigrationsSql)).rows);
-  for (const migration of pending) await apply(client, migration, ids);
-  return pending.map((migration) => migration.name);
+/** What migrating needs besides the connection. */
+export interface MigrateDeps {
+  migrations: readonly Migration[];
+  ids: Ids;
+  /** Makes a backup, answering its path; null where somebody said that none is wanted. */
+  backup: (() => Promise<string>) | null;
 }
 
-async function apply(client: pg.ClientBase, migration: Migration, ids: Ids): Promise<void> {
+/** What migrating did. */
+export interface Migrated {
+  /** The names of the migrations that were pending, oldest first. */
+  applied: string[];
+  /** The backup made before them; null when none was needed or wanted. */
+  backup: string | null;
+}
+
+/**
+ * Applies what is pending, as `prisma migrate deploy` applies and records it, after a backup of what is there. Call it
+ * within `underMigrationLock`, on a connection that ends afterwards.
+ *
+ * Shape: a database without tables needs no backup, and neither does one without pending migrations.
+ * Cost: three statements when nothing is pending.
+ * Faults: as `pendingMigrations`; a backup that fails blocks all of it, the database untouched; a script that fails leaves
+ * nothing behind, because each runs in one transaction (so a script must not hold what refuses one, such as CREATE INDEX
+ * CONCURRENTLY), and the fault names the backup.
+ */
+export async function migrate(client: pg.ClientBase, deps: MigrateDeps): Promise<Migrated> {
+  const { rows } = await client.query<{ is: boolean }>("SELECT to_regclass('_prisma_migrations') IS NOT NULL AS is");
+  const applied = rows[0]?.is === true ? (await client.query(appliedMigrationsSql)).rows : [];
+  const pending = pendingMigrations(deps.migrations, applied);
+  const backup = pending.length > 0 ? await protect(client, pending, deps.backup) : null;
+  await client.query(migrationsTable);
+  for (const migration of pending) await apply(client, { migration, ids: deps.ids, backup });
+  return { applied: pending.map((migration) => migration.name), backup };
+}
+
+async function protect(
+  client: pg.ClientBase,
+  pending: readonly Migration[],
+  backup: MigrateDeps['backup'],
+): Promise<string | null> {
+  if (backup === null || !(await hasTables(client))) return null;
+  return backup().catch((cause: unknown) => {
+    const names = pending.map((migration) => migration.name).join(', ');
+    throw new DatabaseStartError(
+      `The database needs ${names}, and before that a backup, which failed; nothing was changed. ${messageOf(cause)}\nIf you have a backup of your own, go without this one: MIGRATE_WITHOUT_BACKUP=1`,
+      { cause },
+    );
+  });
+}
+
+interface Step {
+  migration: Migration;
+  ids: Ids;
+  backup: string | null;
+}
+
+async function apply(client: pg.ClientBase, { migration, ids, backup }: Step): Promise<void> {
   await client.query('BEGIN');
   try {
     await client.query(migration.script);
@@ -123,8 +170,13 @@ async function apply(client: pg.ClientBase, migration: Migration, ids: Ids): Pro
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK');
-    throw new DatabaseStartError(`Migration ${migration.name} failed and was rolled back: ${messageOf(cause)}`, {
-      cause,
-    });
+    const wayBack =
+      backup === null
+        ? ''
+        : `\nTo go back to the backup made just before, run: promptwell restore ${basename(backup)} --replace`;
+    throw new DatabaseStartError(
+      `Migration ${migration.name} failed and was rolled back: ${messageOf(cause)}${wayBack}`,
+      { cause },
+    );
   }
 }

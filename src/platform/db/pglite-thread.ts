@@ -1,10 +1,10 @@
 // The embedded database in a thread of its own: PostgreSQL's wire protocol over message ports, one session for all.
-import { open, readFile } from 'node:fs/promises';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { FrameReader } from './frames.js';
 import { messageOf } from './start-error.js';
+import { packFolder, unpackFolder } from './tar.js';
 import type { ThreadReply, ThreadRequest, ThreadSettings, ThreadStatus } from './thread-protocol.js';
 
 /**
@@ -66,26 +66,21 @@ class WireServer {
 }
 
 async function openFolder(settings: ThreadSettings): Promise<PGlite> {
-  const tarball = settings.tarball === undefined ? undefined : await readFile(settings.tarball);
+  // In place of PGlite's own loader, which holds the whole archive and the whole folder in memory.
+  if (settings.tarball !== undefined) await unpackFolder(settings.tarball, settings.folder);
   return PGlite.create({
     dataDir: settings.folder,
     extensions: { vector },
     startParams: [...PGlite.defaultStartParams, ...startParameters],
-    ...(tarball === undefined ? {} : { loadDataDir: new Blob([tarball], { type: 'application/x-gzip' }) }),
   });
 }
 
 /** Writes a copy of the whole folder to `file` (mode 0600), on the disk when it returns. */
-async function dump(db: PGlite, file: string): Promise<void> {
+async function dump(db: PGlite, folder: string, file: string): Promise<void> {
   await db.exec('CHECKPOINT');
-  const archive = await db.dumpDataDir('gzip');
-  const target = await open(file, 'w', 0o600);
-  try {
-    await target.writeFile(new Uint8Array(await archive.arrayBuffer()));
-    await target.sync();
-  } finally {
-    await target.close();
-  }
+  // Every page is in its file now, and nothing runs until this is done. PGlite's own `dumpDataDir` holds the folder, the
+  // archive and the compressed archive in memory at once.
+  await packFolder(folder, file);
 }
 
 async function replyTo(port: MessagePort, work: () => Promise<unknown>): Promise<void> {
@@ -110,7 +105,7 @@ async function run(port: MessagePort, settings: ThreadSettings): Promise<void> {
   const server = new WireServer(db);
   const requests: { [Type in ThreadRequest['type']]: (request: Extract<ThreadRequest, { type: Type }>) => void } = {
     connect: (request) => server.serve(request.port),
-    dump: (request) => server.enqueue(() => replyTo(request.reply, () => dump(db, request.file))),
+    dump: (request) => server.enqueue(() => replyTo(request.reply, () => dump(db, settings.folder, request.file))),
     vacuum: (request) => server.enqueue(() => replyTo(request.reply, () => db.exec('VACUUM ANALYZE'))),
     close: (request) =>
       server.enqueue(async () => {

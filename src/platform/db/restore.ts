@@ -1,74 +1,131 @@
 import { access, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config.js';
-import type { Clock } from '../../kernel/clock.js';
-import type { Ids } from '../../kernel/ids.js';
-import { type Backup, fileStamp, readBackups } from './backups.js';
-import { type DataFolder, dataFolder, finishCluster, hasCluster, securePrivateFolder, setAside } from './folder.js';
-import { lockFolder } from './lock.js';
+import { type Backup, fileStamp, readBackups, readRecord, type Restored, writeRecord } from './backups.js';
+import type { Contents } from './contents.js';
+import { makeEmbeddedBackup, readArchive, requireEqual } from './embedded-backups.js';
+import { type DataFolder, finishCluster, hasCluster, setAside } from './folder.js';
+import { type InspectDeps, inspectDatabase, withDataFolder } from './inspect.js';
 import { ownThreadUrl, startThread } from './pglite.js';
+import { backupsOf, makeServerBackup, readDump } from './server-backups.js';
+import { restoreOnServer } from './server-restore.js';
 import { DatabaseStartError, messageOf } from './start-error.js';
 
-/** What restoring needs. */
-export interface RestoreDeps {
-  config: Config['db'];
-  clock: Clock;
-  ids: Ids;
-  /** As in `DatabaseDeps`. */
-  threadUrl?: string;
+/** Which backup, and whether a server's database may be replaced. */
+export interface RestoreChoice {
+  /** A name among the backups, or a path; the newest that opens when left out. */
+  file?: string | undefined;
+  /** On a server: a database that holds tables is kept under another name and replaced. Embedded: always so. */
+  isReplacing?: boolean;
 }
 
-/** What restoring did. */
-export interface Restored {
-  /** The backup that is the database now. */
-  backup: string;
-  /** Where the former cluster lies; null when there was none. */
-  setAside: string | null;
-  /** Newer backups that did not open, with the reason. */
-  rejected: { backup: string; reason: string }[];
-}
-
-/** The backups of the embedded engine's data folder, newest first. */
-export const listBackups = (config: Config['db']): Promise<Backup[]> => readBackups(dataFolder(config.dataDir));
+/** The backups in the data folder, of both engines, newest first. */
+export const listBackups = (config: Config['db']): Promise<Backup[]> => readBackups(backupsOf(config));
 
 /**
- * Makes a backup the database: the one named (a name in `DATA_DIR/backups`, or a path), else the newest that opens.
+ * The path of a new, verified backup of the database as it stands; in `target`, or among the others.
  *
- * Shape: the copy is opened and read in a folder of its own first; only then is the present cluster set aside and the copy
- * put in its place, so that a restore cut short changes nothing.
- * Cost: about 1.5 s for a small database.
- * Faults: `DatabaseStartError` when the folder is in use or no backup opens.
+ * Cost: as `makeEmbeddedBackup` and `makeServerBackup`.
+ * Faults: `DatabaseStartError`; on the embedded engine also while the service runs.
  */
-export async function restoreBackup(deps: RestoreDeps, file?: string): Promise<Restored> {
-  const folder = dataFolder(deps.config.dataDir);
-  await securePrivateFolder(folder.root);
-  const unlock = await lockFolder(folder.root, deps.ids);
-  try {
-    const candidates =
-      file === undefined ? (await readBackups(folder)).map(({ path }) => path) : [await find(folder, file)];
-    const { path, rejected } = await firstGood(candidates, folder, deps.threadUrl ?? ownThreadUrl);
-    const stamp = fileStamp(deps.clock.nowMs());
-    const aside = (await hasCluster(folder)) ? await setAside(folder, 'replaced', stamp) : null;
-    await rename(draftOf(folder), folder.cluster);
-    await finishCluster(folder);
-    return { backup: path, setAside: aside, rejected };
-  } finally {
-    await unlock();
-  }
+export async function makeBackup(deps: InspectDeps, target?: string): Promise<string> {
+  const threadUrl = deps.threadUrl ?? ownThreadUrl;
+  const elsewhere = target === undefined ? {} : { target: resolve(target) };
+  return inspectDatabase(deps, (inspected) =>
+    inspected.engine === 'server'
+      ? makeServerBackup({ ...deps, ...inspected, ...elsewhere }, 'command')
+      : makeEmbeddedBackup({ ...deps, ...inspected, threadUrl, ...elsewhere }, 'command'),
+  );
+}
+
+/** What checking a backup showed. */
+export interface CheckedBackup {
+  path: string;
+  /** What it holds. */
+  contents: Contents;
+  /** True when that was compared with what the database held when the backup was made; else it only opened. */
+  isCompared: boolean;
+}
+
+/**
+ * What a backup holds, restored into a scratch database; its record then says that it was verified.
+ *
+ * Cost: a restore, and every row read once.
+ * Faults: `DatabaseStartError` when it is missing, does not restore, or differs from its record.
+ */
+export async function checkBackup(deps: InspectDeps, file: string): Promise<CheckedBackup> {
+  const path = await findBackup(deps.config, file);
+  const record = await readRecord(path);
+  const { contents, schema } = await read(deps, path);
+  if (record?.contents != null) requireEqual(record.contents, contents);
+  const { engine } = deps.config;
+  const verifiedAt = new Date(deps.clock.nowMs()).toISOString();
+  // A later look has nothing to compare with unless this one says what it saw.
+  const known = record ?? { engine, reason: 'command', schema };
+  await writeRecord(path, { ...known, schema, contents: record?.contents ?? contents, verifiedAt });
+  return { path, contents, isCompared: record?.contents != null };
+}
+
+function read(deps: InspectDeps, path: string): Promise<{ contents: Contents; schema: string | null }> {
+  if (deps.config.engine === 'server')
+    return inspectDatabase(deps, ({ client }) => readDump({ ...deps, client }, path, 'full'));
+  const threadUrl = deps.threadUrl ?? ownThreadUrl;
+  return withDataFolder(deps, (folder) => readArchive({ file: path, folder, threadUrl, closeness: 'full' }));
+}
+
+/**
+ * Makes a backup the database: the one named (a name among the backups, or a path), else the newest that opens.
+ *
+ * Shape: the copy is made and read beside the present database first; only then do they change places, so that a restore
+ * that fails or is cut short changes nothing. The former one is kept.
+ * Cost: embedded about 1.5 s for a small database; on a server pg_restore with all indexes.
+ * Faults: `DatabaseStartError` when the database is in use, when no backup opens, or when a server's database holds tables
+ * and replacing it was not asked for.
+ */
+export async function restoreBackup(deps: InspectDeps, choice: RestoreChoice = {}): Promise<Restored> {
+  const isReplacing = choice.isReplacing === true;
+  if (deps.config.engine === 'server') return restoreOnServer(deps, { paths: await chosen(deps, choice), isReplacing });
+  return withDataFolder(deps, async (folder) => restoreEmbedded(deps, folder, await chosen(deps, choice)));
+}
+
+async function chosen({ config }: InspectDeps, { file }: RestoreChoice): Promise<string[]> {
+  if (file !== undefined) return [await findBackup(config, file)];
+  const backups = (await listBackups(config)).filter(({ engine }) => engine === config.engine);
+  if (backups.length === 0) throw new DatabaseStartError(`There is no backup in ${backupsOf(config)}.`);
+  return backups.map(({ path }) => path);
+}
+
+async function restoreEmbedded(deps: InspectDeps, folder: DataFolder, paths: string[]): Promise<Restored> {
+  const { path, rejected } = await firstGood(paths, folder, deps.threadUrl ?? ownThreadUrl);
+  const stamp = fileStamp(deps.clock.nowMs());
+  const aside = (await hasCluster(folder)) ? await setAside(folder, 'replaced', stamp) : null;
+  await rename(draftOf(folder), folder.cluster);
+  await finishCluster(folder);
+  return { backup: path, setAside: aside, rejected };
 }
 
 /** Where a backup is unpacked and tried. */
 const draftOf = (folder: DataFolder): string => `${folder.cluster}.restoring`;
 
-async function find(folder: DataFolder, file: string): Promise<string> {
-  for (const path of [join(folder.backups, file), resolve(file)]) {
+async function findBackup(config: Config['db'], file: string): Promise<string> {
+  for (const path of [join(backupsOf(config), file), resolve(file)]) {
     const isThere = await access(path).then(
       () => true,
       () => false,
     );
-    if (isThere) return path;
+    if (isThere) return requireEngine(config, path);
   }
-  throw new DatabaseStartError(`There is no backup ${file} in ${folder.backups}.`);
+  throw new DatabaseStartError(`There is no backup ${file} in ${backupsOf(config)}. Nothing was changed.`);
+}
+
+function requireEngine({ engine }: Config['db'], path: string): string {
+  const isDump = path.endsWith('.dump');
+  if (isDump === (engine === 'server')) return path;
+  throw new DatabaseStartError(
+    isDump
+      ? `${path} is a dump of a server's database: set DATABASE_URL to restore it. Nothing was changed.`
+      : `${path} is a copy of an embedded database's folder: unset DATABASE_URL to restore it. Nothing was changed.`,
+  );
 }
 
 async function firstGood(

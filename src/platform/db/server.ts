@@ -1,9 +1,15 @@
 import pg from 'pg';
 import type { Config } from '../../config.js';
+import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
+import { aloneOnServer } from './alone.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
+import { observed } from './backups.js';
+import { withConnection } from './scratch-database.js';
+import { makeServerBackup } from './server-backups.js';
 import { ServerBell } from './server-bell.js';
+import { type OnStatement, timeStatements } from './statement-times.js';
 import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** The oldest PostgreSQL that the migrations are written for. */
@@ -20,9 +26,13 @@ const readTimeoutSlackMs = 2_000;
 
 interface ServerDeps {
   config: Config['db'];
+  clock: Clock;
   ids: Ids;
   log: DatabaseLog;
   migrations: readonly Migration[];
+  /** Told of each backup, for metrics. */
+  onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
+  onStatement?: OnStatement | undefined;
 }
 
 /**
@@ -30,41 +40,37 @@ interface ServerDeps {
  *
  * Faults: `DatabaseStartError` that says what is missing or too old.
  */
-export async function openServer({ config, ids, log, migrations }: ServerDeps): Promise<Engine> {
-  const direct = new pg.Client({ connectionString: config.directUrl, connectionTimeoutMillis: 10_000 });
-  // A lost connection also rejects the query that is on; without a listener it would end the process.
-  direct.on('error', () => undefined);
-  await direct.connect().catch((cause: unknown) => {
-    throw new DatabaseStartError(
-      `The database at ${direct.host}:${direct.port} cannot be reached: ${messageOf(cause)}`,
-      {
-        cause,
-      },
-    );
-  });
-  try {
-    await requireServerVersion(direct);
-    // CREATE EXTENSION needs the lock, too: IF NOT EXISTS fails when two processes do it at once.
-    const applied = await underMigrationLock(direct, async () => {
-      await requireExtension(direct);
-      return migrate(direct, migrations, ids);
-    });
-    if (applied.length > 0) log.info({ applied }, 'migrations applied');
-  } finally {
-    await direct.end();
-  }
+export async function openServer(deps: ServerDeps): Promise<Engine> {
+  const { config, log } = deps;
+  await withConnection(config.directUrl ?? '', 'promptwell-migrate', (direct) => migrateServer(direct, deps));
   const pool = openPool(config);
+  if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
   const bell = new ServerBell({ connectionString: config.directUrl ?? '', log });
   return {
     kind: 'server',
     pool,
     isAlive: () => true,
     listen: (channel, onWake) => bell.listen(channel, onWake),
+    alone: (signal, work) => aloneOnServer({ directUrl: config.directUrl, pool, signal }, work),
     close: async () => {
       await bell.close();
       await pool.end();
     },
   };
+}
+
+async function migrateServer(direct: pg.Client, deps: ServerDeps): Promise<void> {
+  const { clock, config, ids, log, migrations } = deps;
+  const backup = config.isBackupWaived
+    ? null
+    : observed(() => makeServerBackup({ config, clock, ids, client: direct }, 'migration'), deps.onBackup);
+  await requireServerVersion(direct);
+  // CREATE EXTENSION needs the lock, too: IF NOT EXISTS fails when two processes do it at once.
+  const migrated = await underMigrationLock(direct, async () => {
+    await requireExtension(direct);
+    return migrate(direct, { migrations, ids, backup });
+  });
+  if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
 }
 
 function openPool(config: Config['db']): pg.Pool {

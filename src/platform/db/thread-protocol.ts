@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 export interface ThreadSettings {
   /** The cluster's folder; made by initdb when it is empty. */
   folder: string;
-  /** A `dumpDataDir('gzip')` file to fill an empty folder from, in place of initdb. */
+  /** A gzipped tar archive of a folder, to fill an empty one from in place of initdb. */
   tarball?: string;
 }
 

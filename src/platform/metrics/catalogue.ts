@@ -13,6 +13,7 @@ export interface MetricDefinition {
 }
 
 const lanes = ['interactive', 'background'] as const;
+const endings = ['completed', 'failed', 'cancelled'] as const;
 const eventKinds = ['prompt.created', 'prompt.completed', 'prompt.failed', 'prompt.updated', 'prompt.deleted'] as const;
 
 /** From a warm point read (about 1 ms) to the longest statement (10 s by default). */
@@ -40,11 +41,23 @@ export const catalogue = {
     labels: { procedure: null },
     buckets: callSeconds,
   },
+  httpResponses: {
+    kind: 'counter',
+    name: 'promptwell_http_responses_total',
+    help: 'HTTP answers of the main port by class of status; what no procedure ever saw is here alone.',
+    labels: { status: ['2xx', '3xx', '4xx', '5xx'] },
+  },
   prompts: {
     kind: 'counter',
     name: 'promptwell_prompts_total',
-    help: 'Prompts that reached a final status.',
-    labels: { status: ['completed', 'failed', 'cancelled'] },
+    help: 'Prompts that reached a final status, those stored without asking a model included.',
+    labels: { status: endings },
+  },
+  responses: {
+    kind: 'counter',
+    name: 'promptwell_responses_total',
+    help: 'Responses stored: one for each end of a model call, failures included.',
+    labels: { status: endings },
   },
   interruptedPrompts: {
     kind: 'counter',
@@ -56,7 +69,7 @@ export const catalogue = {
     kind: 'histogram',
     name: 'promptwell_model_duration_seconds',
     help: 'Time of a whole model call, retries included.',
-    labels: { provider: null, outcome: ['completed', 'failed', 'cancelled'] },
+    labels: { provider: null, outcome: endings },
     buckets: modelSeconds,
   },
   modelTimeToFirstToken: {
@@ -110,11 +123,23 @@ export const catalogue = {
     help: 'Embedding threads that died and were replaced.',
     labels: {},
   },
+  spaceMissing: {
+    kind: 'gauge',
+    name: 'promptwell_space_missing_prompts',
+    help: 'Prompts without a vector in a space, by the name of the space.',
+    labels: { space: null },
+  },
+  modelFetch: {
+    kind: 'gauge',
+    name: 'promptwell_model_fetch_ratio',
+    help: 'How much of the neural model is on this machine, from 0 to 1; 1 where none is to be fetched.',
+    labels: {},
+  },
   similarityDuration: {
     kind: 'histogram',
     name: 'promptwell_similarity_duration_seconds',
-    help: 'Time of the nearest-neighbour statement alone.',
-    labels: { lane: ['exact', 'hnsw'] },
+    help: 'Time of the statements of a similarity search: by vectors (exact, or through an index), by words, or by both.',
+    labels: { lane: ['exact', 'hnsw', 'words', 'hybrid'] },
     buckets: callSeconds,
   },
   similarityHits: {
@@ -123,6 +148,19 @@ export const catalogue = {
     help: 'Hits in one similarity answer.',
     labels: {},
     buckets: [0, 1, 2, 5, 10, 20, 50],
+  },
+  annIndexes: {
+    kind: 'gauge',
+    name: 'promptwell_ann_indexes',
+    help: 'Approximate indexes of large projects, by state, as this process believes them.',
+    labels: { state: ['building', 'ready', 'failed'] },
+  },
+  annBuildDuration: {
+    kind: 'histogram',
+    name: 'promptwell_ann_build_duration_seconds',
+    help: "Time of building a large project's index.",
+    labels: { outcome: ['completed', 'failed'] },
+    buckets: [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
   },
   subscriptions: {
     kind: 'gauge',
@@ -147,7 +185,13 @@ export const catalogue = {
     kind: 'counter',
     name: 'promptwell_throttled_total',
     help: "Calls refused by a rate limit, by the limit's name.",
-    labels: { bucket: null },
+    labels: { bucket: ['create', 'similar', 'login', 'signup', 'invitation'] },
+  },
+  spendRefused: {
+    kind: 'counter',
+    name: 'promptwell_spend_refused_total',
+    help: "Calls refused because the day's money of a user or a project was used up.",
+    labels: {},
   },
   passwordQueue: {
     kind: 'gauge',
@@ -161,10 +205,23 @@ export const catalogue = {
     help: 'Database connections in use and idle, and callers waiting for one.',
     labels: { state: ['active', 'idle', 'waiting'] },
   },
+  databaseStatements: {
+    kind: 'histogram',
+    name: 'promptwell_database_statement_duration_seconds',
+    help: "Time of one SQL statement as the service sees it: network, locks and the database's own work.",
+    labels: { outcome: ['completed', 'failed'] },
+    buckets: callSeconds,
+  },
+  dataDisk: {
+    kind: 'gauge',
+    name: 'promptwell_data_disk_bytes',
+    help: 'The file system of the data folder: its size, and what the service may still write.',
+    labels: { state: ['size', 'free'] },
+  },
   backups: {
     kind: 'counter',
     name: 'promptwell_backups_total',
-    help: 'Backups of the embedded data folder.',
+    help: 'Backups of the database, those before migrations included.',
     labels: { outcome: ['completed', 'failed'] },
   },
   retentionRows: {

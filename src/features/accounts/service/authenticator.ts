@@ -1,8 +1,9 @@
-import type { Authenticator, Principal } from '../../../kernel/access.js';
+import type { Authenticator, Principal, ProjectAccess } from '../../../kernel/access.js';
 import type { Clock } from '../../../kernel/clock.js';
 import { expiredCredential, Fault, invalidCredential } from '../../../kernel/fault.js';
 import type { Auth } from '../../../platform/auth/auth.js';
 import type { Database } from '../../../platform/db/database.js';
+import { AccessWatchers } from '../access-watchers.js';
 import { parseRevocation, revocationChannel } from '../revocation.js';
 import { CredentialStore } from '../store/credentials.js';
 import { knownScopes } from '../view.js';
@@ -56,6 +57,7 @@ class SessionAuthenticator implements OpenAuthenticator {
   readonly #deps: AuthenticatorDeps;
   readonly #store: CredentialStore;
   readonly #watchers: Watchers;
+  readonly #accesses = new AccessWatchers();
   readonly #cache = new Map<string, Remembered>();
   readonly #background = new Set<Promise<void>>();
   #sweepTimer: ReturnType<typeof setTimeout> | undefined;
@@ -86,6 +88,12 @@ class SessionAuthenticator implements OpenAuthenticator {
     return stop;
   }
 
+  watchAccess(access: ProjectAccess, onEnd: (refusal: Fault) => void): () => void {
+    const stop = this.#accesses.add(access, onEnd);
+    this.#scheduleSweep();
+    return stop;
+  }
+
   forget(): void {
     this.#cache.clear();
   }
@@ -94,6 +102,7 @@ class SessionAuthenticator implements OpenAuthenticator {
     this.#isClosed = true;
     clearTimeout(this.#sweepTimer);
     this.#watchers.clear();
+    this.#accesses.clear();
     await this.#stopListening?.();
     await Promise.all(this.#background);
   }
@@ -162,22 +171,29 @@ class SessionAuthenticator implements OpenAuthenticator {
   #onRevocation(payload: string): void {
     this.forget();
     const revocation = parseRevocation(payload);
-    if (revocation === null) this.#inBackground(this.#sweep());
+    if (revocation === null) this.#inBackground(this.#sweep(null));
+    else if (revocation.of === 'membership') this.#inBackground(this.#sweep(revocation.id));
     else this.#watchers.endWhere((principal) => isEndedBy(principal, revocation));
   }
 
   #scheduleSweep(): void {
-    if (this.#sweepTimer !== undefined || this.#isClosed || this.#watchers.size === 0) return;
+    if (this.#sweepTimer !== undefined || this.#isClosed || this.#watchers.size + this.#accesses.size === 0) return;
     const onTimer = (): void => {
       this.#sweepTimer = undefined;
-      this.#inBackground(this.#sweep().finally(() => this.#scheduleSweep()));
+      this.#inBackground(this.#sweep(null).finally(() => this.#scheduleSweep()));
     };
     this.#sweepTimer = setTimeout(onTimer, sweepIntervalMs).unref();
   }
 
-  async #sweep(): Promise<void> {
+  /** Checks what one user has open, or what all have. Keys go with their maker's membership: they are checked first. */
+  async #sweep(userId: string | null): Promise<void> {
     this.#watchers.endWhere((principal) => this.#isExpired(principal));
-    const watched = this.#watchers.principals();
+    await this.#sweepCredentials(userId);
+    await this.#accesses.check(userId, (members) => this.#store.roles(members));
+  }
+
+  async #sweepCredentials(userId: string | null): Promise<void> {
+    const watched = this.#watchers.principals().filter((principal) => userId === null || principal.userId === userId);
     if (watched.length === 0) return;
     const ids = {
       sessionIds: watched.flatMap(({ sessionId }) => sessionId ?? []),

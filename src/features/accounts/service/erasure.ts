@@ -167,6 +167,10 @@ export class ErasureService {
 
   async #finishUser(tx: Tx, userId: string, how: { by: string | null; traces: Traces }): Promise<void> {
     const store = new ErasureStore(tx);
+    const accounts = new AccountStore(tx);
+    // An heir who leaves at the same moment is waited for, or waits and then stays.
+    await accounts.lockUser(userId);
+    await accounts.lockProjectsOf(userId);
     // Under their locks nobody can join: only now is it certain who is alone in which project.
     for (const { id } of await store.ownProjects(userId)) await store.lockProject(id);
     await refuseOnlyOwner(tx, userId);
@@ -175,7 +179,7 @@ export class ErasureService {
       await this.#finishProject(tx, project, { userId: how.by, isGone: true, counts });
     }
     await store.deleteRateLimits(userId);
-    await new AccountStore(tx).deleteUser(userId);
+    await accounts.deleteUser(userId);
     await new SessionStore(tx).announce({ of: 'user', id: userId });
     const details = { erasedUserId: userId, ...totalOf(how.traces) };
     await appendAudit(tx, this.#deps.ids, { projectId: null, userId: how.by, action: 'user.erased', details });

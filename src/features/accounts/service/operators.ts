@@ -1,5 +1,7 @@
 import type { Clock } from '../../../kernel/clock.js';
 import { Fault, notFound } from '../../../kernel/fault.js';
+import type { Ids } from '../../../kernel/ids.js';
+import { appendAudit } from '../../../platform/audit.js';
 import type { Passwords } from '../../../platform/auth/passwords.js';
 import type { Database } from '../../../platform/db/database.js';
 import { AccountStore } from '../store/accounts.js';
@@ -11,6 +13,7 @@ import { usernameKeyOf } from './sign-in.js';
 export interface OperatorDeps {
   db: Database;
   clock: Clock;
+  ids: Ids;
   passwords: Pick<Passwords, 'refuseWeak' | 'hash'>;
 }
 
@@ -43,6 +46,33 @@ export class OperatorService {
     await this.#deps.db.transaction(async (tx) => {
       await new AccountStore(tx).setDisabledAt(account.id, isDisabled ? now : null);
       await new SessionStore(tx).revokeAll(account.id, now);
+    });
+  }
+
+  /**
+   * Lets an account run the installation, or no longer; nothing is done when it is so already.
+   *
+   * Faults: `notFound`, `precondition` with state `lastAdministrator` when nobody else who can sign in would run it.
+   */
+  async setAdministrator(username: string, isAdministrator: boolean): Promise<void> {
+    const { id: userId, isAdministrator: wasAdministrator } = await this.#named(username);
+    await this.#deps.db.transaction(async (tx) => {
+      const store = new AccountStore(tx);
+      await store.lockSignups();
+      if (wasAdministrator === isAdministrator) return;
+      await store.setAdministrator(userId, isAdministrator);
+      if (!isAdministrator && !(await store.hasAdministrators()))
+        throw new Fault('precondition', 'Nobody else runs this installation: appoint somebody first.', {
+          state: 'lastAdministrator',
+        });
+      const details = { userId, isAdministrator };
+      await appendAudit(tx, this.#deps.ids, {
+        projectId: null,
+        userId: null,
+        action: 'administrator.changed',
+        details,
+      });
+      await new SessionStore(tx).announce({ of: 'membership', id: userId });
     });
   }
 

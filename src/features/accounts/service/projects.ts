@@ -21,7 +21,13 @@ export interface ProjectDeps {
 /** All of a user's projects are read at almost every call, so their number is bounded. */
 const projectsPerUser = 100;
 
-/** Projects and who is in them. */
+/** Faults: `precondition` with state `full` when a user is in as many projects as may be. */
+export async function refuseFullUser(store: AccountStore, userId: string): Promise<void> {
+  if ((await store.countProjects(userId)) >= projectsPerUser)
+    throw new Fault('precondition', `Nobody is in more than ${projectsPerUser} projects.`, { state: 'full' });
+}
+
+/** Projects, and that their makers own them. */
 export class ProjectService {
   readonly #deps: ProjectDeps;
   readonly #lookups: AccountLookups;
@@ -43,8 +49,8 @@ export class ProjectService {
     const project = { id: ids.uuid(), name, isPersonal: false, createdAt: new Date(clock.nowMs()) };
     await db.transaction(async (tx) => {
       const store = new AccountStore(tx);
-      if ((await store.countProjects(principal.userId)) >= projectsPerUser)
-        throw new Fault('precondition', `You are in ${projectsPerUser} projects already.`, { state: 'full' });
+      await store.lockUser(principal.userId);
+      await refuseFullUser(store, principal.userId);
       await store.insertProject(project, principal.userId);
       await new SessionStore(tx).announce({ of: 'membership', id: principal.userId });
     });

@@ -103,28 +103,29 @@ export class SignInService {
       createdAt,
     };
     const project = { id: ids.uuid(), name: username, isPersonal: true, createdAt };
-    const grant = await db.transaction(async (tx) => {
+    const { isAdministrator, grant } = await db.transaction(async (tx) => {
       const store = new AccountStore(tx);
-      await this.#insertUser(store, user);
+      const { isFirst } = await this.#insertUser(store, user);
       await store.insertProject(project, user.id);
-      return this.#openSession(tx, { userId: user.id, version: 1 }, addressHash);
+      const opened = await this.#openSession(tx, { userId: user.id, version: 1 }, addressHash);
+      return { isAdministrator: isFirst, grant: opened };
     });
     return {
-      user: userView(user),
+      user: userView({ ...user, isAdministrator }),
       project: projectView({ ...project, role: 'owner' }),
       tokens: await tokens.issue(grant),
     };
   }
 
   /** The first account runs the installation; of two that sign up at once, one is first. */
-  async #insertUser(store: AccountStore, user: Omit<NewUser, 'isAdministrator'>): Promise<void> {
+  async #insertUser(store: AccountStore, user: Omit<NewUser, 'isAdministrator'>): Promise<{ isFirst: boolean }> {
     let isFirst = !(await store.hasUsers());
     if (isFirst) {
       await store.lockSignups();
       isFirst = !(await store.hasUsers());
     }
     if (!isFirst && !this.#deps.config.isSignupOpen) throw signupClosed();
-    if (await store.insertUser({ ...user, isAdministrator: isFirst })) return;
+    if (await store.insertUser({ ...user, isAdministrator: isFirst })) return { isFirst };
     const message = 'is taken';
     throw new Fault('conflict', `username: ${message}`, { issues: [{ path: 'username', message }] });
   }

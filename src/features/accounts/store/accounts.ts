@@ -52,6 +52,37 @@ export class AccountStore {
     });
   }
 
+  /**
+   * Holds a user's memberships still until the end of the transaction; false when there is no such user. Taken before any
+   * project's lock, everywhere, so that no two wait for each other.
+   */
+  async lockUser(userId: string): Promise<boolean> {
+    const rows = await this.#tx.$queryRaw<unknown[]>`
+      SELECT 1 FROM app_user WHERE id = ${userId}::uuid FOR NO KEY UPDATE`;
+    return rows.length === 1;
+  }
+
+  /** Holds the members of all of a user's projects still, in one order for everybody. */
+  async lockProjectsOf(userId: string): Promise<void> {
+    await this.#tx.$executeRaw`
+      SELECT 1 FROM project WHERE id IN (SELECT project_id FROM membership WHERE user_id = ${userId}::uuid)
+      ORDER BY id FOR NO KEY UPDATE`;
+  }
+
+  /**
+   * The account of a name as compared, if `callerId` shares a project with it or may find anybody; null else.
+   *
+   * One statement whether it exists or not.
+   */
+  async findReachable(usernameKey: string, callerId: string, mayFindAnybody: boolean): Promise<{ id: string } | null> {
+    const rows = await this.#tx.$queryRaw<{ id: string }[]>`
+      SELECT u.id FROM app_user u
+      WHERE u.username_key = ${usernameKey} AND (${mayFindAnybody}::boolean OR EXISTS (
+        SELECT FROM membership mine JOIN membership theirs USING (project_id)
+        WHERE mine.user_id = ${callerId}::uuid AND theirs.user_id = u.id))`;
+    return rows[0] ?? null;
+  }
+
   /** How many projects the user is in. */
   countProjects(userId: string): Promise<number> {
     return this.#tx.membership.count({ where: { userId } });
@@ -68,6 +99,17 @@ export class AccountStore {
   /** Disables (at a time) or enables (null) an account; its sessions are over either way. */
   async setDisabledAt(userId: string, disabledAt: Date | null): Promise<void> {
     await this.#tx.user.update({ where: { id: userId }, data: { disabledAt, sessionVersion: { increment: 1 } } });
+  }
+
+  /** Lets an account run the installation, or no longer. */
+  async setAdministrator(userId: string, isAdministrator: boolean): Promise<void> {
+    await this.#tx.user.update({ where: { id: userId }, data: { isAdministrator } });
+  }
+
+  /** Whether somebody who can sign in runs the installation. */
+  async hasAdministrators(): Promise<boolean> {
+    const where = { isAdministrator: true, disabledAt: null };
+    return (await this.#tx.user.findFirst({ where, select: { id: true } })) !== null;
   }
 
   /** The names of projects whose other members would be left without an owner. */

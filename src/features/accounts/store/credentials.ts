@@ -1,5 +1,6 @@
 import type { Role } from '../../../kernel/access.js';
 import type { Database } from '../../../platform/db/database.js';
+import { type MemberId, memberKey } from '../access-watchers.js';
 
 /** One membership of the bearer of a live session. */
 export interface SessionMembershipRow {
@@ -65,6 +66,17 @@ export class CredentialStore {
       'UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $3)',
       [id, now, unlessSince],
     );
+  }
+
+  /** The roles of members, by `memberKey`; who is none is left out. */
+  async roles(members: MemberId[]): Promise<Map<string, Role>> {
+    const rows = await this.#db.read<MemberId & { role: Role }>(
+      `SELECT m.project_id AS "projectId", m.user_id AS "userId", m.role
+       FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::uuid[])) AS asked (project_id, user_id)
+         JOIN membership m USING (project_id, user_id)`,
+      [members.map(({ projectId }) => projectId), members.map(({ userId }) => userId)],
+    );
+    return new Map(rows.map((row) => [memberKey(row), row.role]));
   }
 
   /** Those of the sessions and keys that still live. */

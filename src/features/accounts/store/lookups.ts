@@ -52,6 +52,7 @@ export class AccountLookups {
   ): Promise<CredentialsRow | null> {
     const rows = await this.#db.read<CredentialsRow>(
       `SELECT u.id, u.username, u.email, u.created_at AS "createdAt", u.password_hash AS "passwordHash",
+         u.is_administrator AS "isAdministrator",
          u.session_version AS "sessionVersion", u.disabled_at IS NOT NULL AS "isDisabled",
          EXISTS (SELECT FROM known_address k WHERE k.user_id = u.id AND k.address_hash = $2) AS "isKnownAddress"
        FROM app_user u WHERE ${condition}`,

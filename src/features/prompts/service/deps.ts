@@ -10,10 +10,14 @@ import type { LlmUsage } from '../../../platform/llm/provider.js';
 import type { Log } from '../../../platform/log.js';
 import type { PromptBucket } from '../../../platform/throttle.js';
 import type { Tenant } from '../store/statements.js';
+import { SpaceMovedError } from '../store/writes.js';
 
 /** What the prompt services tell the metrics. */
 export interface PromptObserver {
+  /** A prompt reached its end, with a model's answer or without having asked one. */
   onFinished(status: 'completed' | 'failed' | 'cancelled'): void;
+  /** A response was stored. */
+  onResponse(status: 'completed' | 'failed' | 'cancelled'): void;
   onModel(call: {
     provider: string;
     outcome: 'completed' | 'failed' | 'cancelled';
@@ -22,14 +26,23 @@ export interface PromptObserver {
     usage: LlmUsage | null;
     costUsd: number | null;
   }): void;
-  onSimilarity(search: { lane: 'exact' | 'hnsw'; durationMs: number; hits: number }): void;
+  onSimilarity(search: { lane: 'exact' | 'hnsw' | 'words' | 'hybrid'; durationMs: number; hits: number }): void;
   onInterrupted(prompts: number): void;
+}
+
+/** Which large projects have an approximate index of their own. */
+export interface AnnIndexes {
+  /** How many vectors the index had when last counted; undefined when there is none. May be a moment old. */
+  find(projectId: string, spaceId: number): number | undefined;
+  /** Told how many vectors a search compared one by one. */
+  onCompared(projectId: string, spaceId: number, vectors: number): void;
 }
 
 /** What the prompt services are made of. */
 export interface PromptDeps {
   db: Database;
   spaces: Spaces;
+  annIndexes: AnnIndexes;
   providers: ProviderRouter;
   /** Counts a call of a user. Faults: `rateLimited`. */
   throttle: { countPrompt(bucket: PromptBucket, userId: string): Promise<void> };
@@ -54,6 +67,22 @@ export const tenantOf = ({ id, dimensions }: ServingSpace, projectId: string): T
   spaceId: id,
   dimensions,
 });
+
+/** How often a write is begun anew because the space changed underneath; each time takes one more switch. */
+const mostMoves = 3;
+
+/** Runs `work` in the space that serves; once more, in the new one, whenever another serves by its commit. */
+export async function inServingSpace<T>(spaces: Spaces, work: (space: ServingSpace) => Promise<T>): Promise<T> {
+  let space = spaces.active();
+  for (let moves = 0; ; moves += 1) {
+    try {
+      return await work(space);
+    } catch (cause) {
+      if (!(cause instanceof SpaceMovedError) || moves === mostMoves) throw cause;
+      space = await spaces.refresh();
+    }
+  }
+}
 
 /** The vector of a text that a caller waits for. Faults: those of `Embedder.embed`. */
 export async function embedText(

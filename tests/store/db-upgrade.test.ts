@@ -12,7 +12,7 @@ import { withRaw } from '../support/raw.js';
 import { serveOn } from '../support/service.js';
 import { digests, fixtureAccount, readTables, writeRows } from '../support/upgrade/rows.js';
 
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const password = 'correct horse battery';
 const migrations = await readMigrations(ownMigrationsDir);

@@ -224,7 +224,7 @@ const search: Panel[] = [
     title: 'Texts in a run',
     about: 'What queued while the last run was on is embedded together: large batches mean a busy embedder.',
     unit: 'short',
-    series: { mean: mean(metric.embeddingBatch), p95: quantile(0.95, metric.embeddingBatch) },
+    series: { mean: mean(metric.embeddingBatch) },
   },
   {
     title: 'Texts embedded a second',
@@ -247,6 +247,19 @@ const search: Panel[] = [
     series: { threads: increase(metric.embeddingThreadsReplaced, '1h') },
   },
   {
+    title: 'Prompts without a vector, by space',
+    about: 'Falls to 0 while a space is filled. Stays: see the log of indexing, and texts waiting.',
+    unit: 'short',
+    series: { '{{space}}': `max by (space) (${metric.spaceMissing})` },
+  },
+  {
+    title: 'Neural model fetched',
+    about: 'On its way to a process that fetches it in the background; 100 % where nothing is fetched.',
+    unit: 'percentunit',
+    max: 1,
+    series: { fetched: `min(${metric.modelFetch})` },
+  },
+  {
     title: 'Similarity statement, by lane',
     about: 'The nearest-neighbour statement alone. exact grows with a project; hnsw is the index of a large one.',
     unit: 's',
@@ -263,7 +276,7 @@ const search: Panel[] = [
     title: 'Hits in an answer',
     about: 'Falling to 0: prompts without vectors (see the queue), or a minScore that nothing reaches.',
     unit: 'short',
-    series: { mean: mean(metric.similarityHits), median: quantile(0.5, metric.similarityHits) },
+    series: { mean: mean(metric.similarityHits) },
   },
   {
     title: 'Indexes of large projects',

@@ -1,5 +1,12 @@
 import type { Database, Tx } from '../../platform/db/database.js';
-import { holdVectors, ringSpaces, switchSpace, wantsVectorSql } from '../../platform/db/space.js';
+import {
+  countVectorsBySpace,
+  holdVectors,
+  isDecidedByHand,
+  ringSpaces,
+  switchSpace,
+  wantsVectorSql,
+} from '../../platform/db/space.js';
 
 /** A prompt whose neighbours are compared. */
 export interface Sample {
@@ -28,6 +35,16 @@ export class SpaceStore {
       [],
     );
     return row?.count ?? 0;
+  }
+
+  /** Vectors by the id of their space. Cost: reads an index of all vectors. */
+  countVectors(): Promise<Map<number, number>> {
+    return countVectorsBySpace(this.#db);
+  }
+
+  /** Whether a person ever activated or dropped a space: from then on spaces change by hand only. */
+  isDecidedByHand(): Promise<boolean> {
+    return isDecidedByHand(this.#db);
   }
 
   /** Prompts without a vector in a space, counted up to `limit`. */

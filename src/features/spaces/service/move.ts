@@ -1,5 +1,5 @@
 import { Fault } from '../../../kernel/fault.js';
-import { isDecidedByHand } from '../../../platform/db/space.js';
+import { SpaceStore } from '../store.js';
 import type { SpaceService } from './spaces.js';
 import type { SpaceDeps } from './deps.js';
 
@@ -55,7 +55,7 @@ export class SelfMove {
       const goal = this.#goal;
       if (goal === null) return;
       try {
-        if (await isDecidedByHand(this.#deps.db)) {
+        if (await new SpaceStore(this.#deps.db).isDecidedByHand()) {
           this.#goal = null;
           this.#deps.log.info({ space: goal }, 'not moved by itself: a person has decided on spaces');
           return;

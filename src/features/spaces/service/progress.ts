@@ -1,4 +1,3 @@
-import { countVectorsBySpace } from '../../../platform/db/space.js';
 import { Pace } from '../pace.js';
 import type { SpacesView } from '../schema.js';
 import { SpaceStore } from '../store.js';
@@ -70,7 +69,7 @@ export class SpaceProgress {
   }
 
   async #read(): Promise<Counts> {
-    const filled = await countVectorsBySpace(this.#deps.db);
+    const filled = await this.#store.countVectors();
     const total = await this.#store.countWanted();
     const counts = { atMs: this.#deps.clock.monotonicMs(), total, filled };
     for (const { id } of this.#deps.spaces.stored()) {

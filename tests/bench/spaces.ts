@@ -42,10 +42,14 @@ export async function benchSpaces(size: number): Promise<string[]> {
   const filled = async (name: string): Promise<number> => {
     const startedMs = performance.now();
     const before = (await spaceOf(client, name))?.filled ?? 0;
-    await until(`${name} to be full`, async () => {
-      const space = await spaceOf(client, name);
-      return space !== undefined && space.filled >= size ? space : undefined;
-    }, 600_000);
+    await until(
+      `${name} to be full`,
+      async () => {
+        const space = await spaceOf(client, name);
+        return space !== undefined && space.filled >= size ? space : undefined;
+      },
+      600_000,
+    );
     return ((size - before) * 1_000) / (performance.now() - startedMs);
   };
   await client.prompts.create.mutate({ text: 'begin', generate: false });

@@ -157,6 +157,7 @@ describe.skipIf(engineUnderTest === 'embedded' || !hasPsql)(
       // A restored database has a new one's rights.
       await initialise();
       expect(await mayEverybodyConnect()).toBe(false);
-    });
+      // Three programs of their own, each with a start to make.
+    }, 120_000);
   },
 );

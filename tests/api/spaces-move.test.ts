@@ -4,7 +4,7 @@ import { engineUnderTest } from '../support/database.js';
 import { type FakeEmbeddings, fakeEmbeddings, wordVector } from '../support/fake-embeddings.js';
 import { processHome, startProcess, type TestProcess } from '../support/process.js';
 import { clientFor, goodPassword, startSecond, startService, type TestService } from '../support/service.js';
-import { spaceOf, storePrompts, untilSpace } from '../support/spaces.js';
+import { storePrompts, untilSpace, untilSpaceIs } from '../support/spaces.js';
 import { until } from '../support/wait.js';
 
 const lexical = 'lexical-1';
@@ -74,7 +74,7 @@ test('while a space is added, filled, activated, rolled back and dropped under l
   const second: TestService | undefined = engineUnderTest === 'server' ? await startSecond(first) : undefined;
   const administrator = await first.signUp();
   const { client } = administrator;
-  await storePrompts(client, texts(150, 'written before'));
+  await storePrompts(client, texts(80, 'written before'));
   const seen: Seen = { wrong: [], answers: new Map(), acknowledged: 0 };
   const clients = [client, ...(second === undefined ? [] : [second.client({ token: administrator.token })])];
   const stop = underLoad(clients, seen);
@@ -87,24 +87,17 @@ test('while a space is added, filled, activated, rolled back and dropped under l
       90_000,
     );
   };
-  await answered(lexical, 5);
+  await answered(lexical, 3);
   await client.spaces.add.mutate({ name: remote });
-  await until(
-    'it to be nearly full',
-    async () => {
-      const space = await spaceOf(client, remote);
-      return space !== undefined && space.total - space.filled < 100 ? space : undefined;
-    },
-    60_000,
-  );
+  await untilSpaceIs(client, remote, (space) => space !== undefined && space.total - space.filled < 100);
   const pauses: number[] = [];
   for (const name of [remote, lexical, remote, lexical]) {
     pauses.push((await client.spaces.activate.mutate({ name })).pauseMs);
-    await answered(name, 15);
+    await answered(name, 6);
   }
   await client.spaces.drop.mutate({ name: remote });
-  await until('it to be gone', async () => ((await spaceOf(client, remote)) === undefined ? true : undefined), 30_000);
-  await answered(lexical, 5);
+  await untilSpaceIs(client, remote, (space) => space === undefined);
+  await answered(lexical, 3);
   await stop();
   await second?.[Symbol.asyncDispose]();
   expect(seen.wrong).toEqual([]);
@@ -128,14 +121,7 @@ test('kill -9 in the middle of the filling: the next process goes on where it st
       return asked > 2 ? new Promise(() => undefined) : Promise.resolve();
     };
     await client.spaces.add.mutate({ name: remote });
-    await until(
-      'two batches to be stored and the third to be asked',
-      async () => {
-        const space = await spaceOf(client, remote);
-        return space?.filled === 64 && asked > 2 ? space : undefined;
-      },
-      30_000,
-    );
+    await untilSpaceIs(client, remote, (space) => space?.filled === 64 && asked > 2);
     process_.kill('SIGKILL');
     await process_.ended;
     const before = endpoint.requests.slice(0, 2).flatMap((request) => request.texts);

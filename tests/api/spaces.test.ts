@@ -3,7 +3,7 @@ import type { Outputs } from '../../src/client.js';
 import { type FakeEmbeddings, fakeEmbeddings } from '../support/fake-embeddings.js';
 import { refusal } from '../support/prompts.js';
 import { startService, type TestPerson, type TestService } from '../support/service.js';
-import { spaceOf, storePrompts, untilSpace } from '../support/spaces.js';
+import { storePrompts, untilSpace, untilSpaceIs } from '../support/spaces.js';
 import { until } from '../support/wait.js';
 
 const lexical = 'lexical-1';
@@ -82,10 +82,7 @@ describe('a move to another space and back', () => {
       { onData: ({ id, data }) => void (events.push(data), ids.push(id)) },
     );
     await administrator.client.spaces.add.mutate({ name: remote });
-    await until('a part of it to be filled', async () => {
-      const space = await spaceOf(administrator.client, remote);
-      return space !== undefined && space.filled > 0 ? space : undefined;
-    });
+    await untilSpaceIs(administrator.client, remote, (space) => space !== undefined && space.filled > 0);
     const refused = await refusal(administrator.client.spaces.activate.mutate({ name: remote }));
     expect(refused).toMatchObject({ code: 'PRECONDITION_FAILED', details: { state: 'filling', total: 306 } });
     expect(refused.details['filled']).toBeLessThan(306);
@@ -178,11 +175,7 @@ describe('a move to another space and back', () => {
     expect(await refusal(administrator.client.spaces.add.mutate({ name: remote }))).toMatchObject({
       details: { state: 'dropping' },
     });
-    await until(
-      'it to be gone',
-      async () => ((await spaceOf(administrator.client, remote)) === undefined ? true : undefined),
-      20_000,
-    );
+    await untilSpaceIs(administrator.client, remote, (space) => space === undefined);
     const left = await service.app.db.read('SELECT 1 FROM embedding WHERE space_id NOT IN (SELECT id FROM space)', []);
     expect(left).toEqual([]);
     await administrator.client.spaces.add.mutate({ name: remote });

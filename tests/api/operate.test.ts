@@ -67,6 +67,24 @@ describe('probes and metrics', () => {
     expect(asked.filter((name) => !names.has(name) && name !== 'nodejs_gc_duration_seconds_sum')).toEqual([]);
   });
 
+  test('answers by class, prompts and responses by outcome, statements and the disk are measured', async () => {
+    await using measured = await startService();
+    const ada = await measured.signUp();
+    await ada.client.prompts.create.mutate({ text: 'kept alone', generate: false });
+    await ada.client.prompts.create.mutate({ text: 'answered' });
+    await fetch(`${measured.url}/no/such/path`);
+    const page = await (await fetch(`${measured.app.metricsUrl}/metrics`)).text();
+    expect(page).toContain('promptwell_prompts_total{status="completed"} 2\n');
+    expect(page).toContain('promptwell_responses_total{status="completed"} 1\n');
+    expect(page).toContain('promptwell_http_responses_total{status="2xx"} 3\n');
+    expect(page).toContain('promptwell_http_responses_total{status="4xx"} 1\n');
+    expect(page).toMatch(/promptwell_database_statement_duration_seconds_count\{outcome="completed"\} [1-9]/);
+    const bytes = (state: string): number =>
+      Number(new RegExp(`promptwell_data_disk_bytes\\{state="${state}"\\} (\\S+)`).exec(page)?.[1]);
+    expect(bytes('free')).toBeGreaterThan(0);
+    expect(bytes('size')).toBeGreaterThan(bytes('free'));
+  });
+
   test('series do not grow with users, and name none of them (T81)', async () => {
     const use = async () => {
       const person = await service.signUp();

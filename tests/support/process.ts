@@ -60,7 +60,11 @@ export function spawnMain(env: Record<string, string>, cwd?: string): TestProces
 }
 
 /** Starts the program and waits until it is ready. */
-export async function startProcess(env: Record<string, string>, cwd?: string): Promise<TestProcess> {
+export async function startProcess(
+  env: Record<string, string>,
+  cwd?: string,
+  deadlineMs = 30_000,
+): Promise<TestProcess> {
   const program = spawnMain(env, cwd);
   let hasEnded = false;
   void program.ended.then(() => {
@@ -72,7 +76,7 @@ export async function startProcess(env: Record<string, string>, cwd?: string): P
       if (hasEnded) throw new Error(`the program ended: ${program.output.stderr}`);
       return program.output.stdout.split('\n').find((text) => text.includes('"msg":"ready"'));
     },
-    30_000,
+    deadlineMs,
   );
   const { url, metricsUrl } = JSON.parse(line) as { url: string; metricsUrl: string };
   return Object.assign(program, { url, metricsUrl });

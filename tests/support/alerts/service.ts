@@ -336,5 +336,25 @@ const queues: Alert[] = [
   },
 ];
 
+/** What works in the background. */
+const background: Alert[] = [
+  {
+    name: 'PromptwellIndexFailing',
+    severity: 'warning',
+    for: '30m',
+    measure: `max(${metric.annIndexes}{state="failed"})`,
+    is: '>',
+    limit: 0,
+    summary: '{{ $value | humanize }} indexes of large projects cannot be built',
+    description:
+      'Those projects are searched exactly meanwhile: right, but slower. The log says why; mostly too little disk or maintenance_work_mem, or a statement that was cancelled. It is tried again every ten minutes.',
+    fires: { [`${metric.annIndexes}${service('state="failed"')}`]: '1x60' },
+    quiet: [
+      { [`${metric.annIndexes}${service('state="failed"')}`]: '1x15 0x60' },
+      { [`${metric.annIndexes}${service('state="building"')}`]: '3x60' },
+    ],
+  },
+];
+
 /** Alerts on the service. */
-export const serviceAlerts: readonly Alert[] = [...calls, ...processes, ...queues];
+export const serviceAlerts: readonly Alert[] = [...calls, ...processes, ...queues, ...background];

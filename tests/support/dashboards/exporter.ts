@@ -46,7 +46,6 @@ export const exporter = {
   size: own('pg_database_size_bytes', 'database'),
   locks: own('pg_locks_count', 'locks'),
   walSize: asked('pg_wal_size_bytes', 'wal'),
-  walSegments: asked('pg_wal_segments', 'wal'),
   statementCalls: asked('pg_stat_statements_calls_total', 'stat_statements'),
   statementSeconds: asked('pg_stat_statements_seconds_total', 'stat_statements'),
   statementRows: asked('pg_stat_statements_rows_total', 'stat_statements'),

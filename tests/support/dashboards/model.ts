@@ -69,6 +69,21 @@ export interface Board {
 /** What `$database` is chosen from: every database of the server but its templates. */
 export const databaseVariable = { metric: 'pg_stat_database_numbackends', label: 'datname', not: 'template' } as const;
 
+/** Colours that mean the same on every panel, by legend. */
+export const meanings: Readonly<Record<string, string>> = {
+  completed: 'green',
+  '2xx': 'green',
+  committed: 'green',
+  cancelled: 'orange',
+  '4xx': 'orange',
+  'idle in transaction': 'orange',
+  failed: 'red',
+  '5xx': 'red',
+  waiting: 'red',
+  'rolled back': 'red',
+  deleted: 'red',
+};
+
 const defaultWidth = { stat: 3, lines: 8, stack: 8 } as const;
 const heights = { stat: 4, lines: 8, stack: 8 } as const;
 
@@ -123,6 +138,8 @@ function graph(panel: Panel): GraphBuilder {
         .calcs(['lastNotNull', 'max']),
     )
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
+  for (const [legend, fixedColor] of Object.entries(meanings))
+    drawn.overrideByName(legend, [{ id: 'color', value: { mode: 'fixed', fixedColor } }]);
   if (isStack) drawn.stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group('A'));
   if (panel.marks !== undefined)
     drawn.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed));

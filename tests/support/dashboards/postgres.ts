@@ -9,6 +9,10 @@ const named = Object.fromEntries(Object.entries(exporter).map(([key, { name }]) 
 };
 const chosen = (key: keyof typeof exporter): string => `${named[key]}${inDatabase}`;
 
+/** Without the two states that no client of a service is ever in. */
+const inUse = (key: keyof typeof exporter): string =>
+  `${named[key]}{datname=~"$database",state!~"disabled|fastpath function call"}`;
+
 /** How much of the connections that the server allows is taken; background workers are not in the count. */
 const usedConnections = `sum(${named.connections}) / max(${named.maxConnections})`;
 const cacheHits = shareOf(rate(chosen('blocksHit')), `${rate(chosen('blocksHit'))} + ${rate(chosen('blocksRead'))}`);
@@ -85,13 +89,15 @@ const connections: Panel[] = [
     title: 'Connections, by state',
     about: 'Of the chosen databases. idle in transaction for long: a client that forgot to commit.',
     unit: 'short',
+    width: 6,
     shape: 'stack',
-    series: { '{{state}}': total(chosen('connections'), 'state') },
+    series: { '{{state}}': total(inUse('connections'), 'state') },
   },
   {
     title: 'Connections taken',
     about: 'By everybody on this server, of max_connections. At 1 new clients are refused.',
     unit: 'percentunit',
+    width: 6,
     max: 1,
     marks: { look: 0.6, act: 0.8 },
     series: { share: usedConnections },
@@ -100,8 +106,17 @@ const connections: Panel[] = [
     title: 'Longest transaction, by state',
     about: 'Age of the oldest transaction in each state.',
     unit: 's',
+    width: 6,
     marks: { look: 60, act: 300 },
-    series: { '{{state}}': `max by (state) (${chosen('longestTransaction')})` },
+    series: { '{{state}}': `max by (state) (${inUse('longestTransaction')})` },
+  },
+  {
+    title: 'Clients, by database',
+    about: 'Who shares this server. A Promptwell process takes up to DATABASE_POOL_SIZE and one for events.',
+    unit: 'short',
+    width: 6,
+    shape: 'stack',
+    series: { '{{datname}}': total(chosen('backends'), 'datname') },
   },
 ];
 
@@ -201,9 +216,9 @@ const storage: Panel[] = [
   },
   {
     title: 'Write-ahead log',
-    about: 'Its segments on disk.',
+    about: 'Its segments on disk. Growing without end: a replication slot that nobody reads, or archiving that fails.',
     unit: 'bytes',
-    series: { size: `max(${named.walSize})`, 'in segments of 16 MiB': `max(${named.walSegments}) * 16777216` },
+    series: { size: `max(${named.walSize})` },
   },
   {
     title: 'Locks, by mode',
@@ -218,7 +233,6 @@ const storage: Panel[] = [
     series: {
       'deadlocks in an hour': increase(chosen('deadlocks'), '1h'),
       'failed scrapes': `max(${named.scrapeError})`,
-      'clients, {{datname}}': total(chosen('backends'), 'datname'),
     },
   },
 ];

@@ -224,7 +224,7 @@ const search: Panel[] = [
     title: 'Texts in a run',
     about: 'What queued while the last run was on is embedded together: large batches mean a busy embedder.',
     unit: 'short',
-    series: { mean: mean(metric.embeddingBatch), p95: quantile(0.95, metric.embeddingBatch) },
+    series: { mean: mean(metric.embeddingBatch) },
   },
   {
     title: 'Texts embedded a second',
@@ -247,8 +247,22 @@ const search: Panel[] = [
     series: { threads: increase(metric.embeddingThreadsReplaced, '1h') },
   },
   {
-    title: 'Similarity statement, by lane',
-    about: 'The nearest-neighbour statement alone. exact grows with a project; hnsw is the index of a large one.',
+    title: 'Prompts without a vector, by space',
+    about: 'Falls to 0 while a space is filled. Stays: see the log of indexing, and texts waiting.',
+    unit: 'short',
+    series: { '{{space}}': `max by (space) (${metric.spaceMissing})` },
+  },
+  {
+    title: 'Neural model fetched',
+    about: 'On its way to a process that fetches it in the background; 100 % where nothing is fetched.',
+    unit: 'percentunit',
+    max: 1,
+    series: { fetched: `min(${metric.modelFetch})` },
+  },
+  {
+    title: 'Time of a search, by lane',
+    about:
+      'Without the embedding. exact grows with a project, hnsw is the index of a large one, words and hybrid read texts too.',
     unit: 's',
     series: quantiles(metric.similarityDuration, 'lane'),
   },
@@ -263,7 +277,19 @@ const search: Panel[] = [
     title: 'Hits in an answer',
     about: 'Falling to 0: prompts without vectors (see the queue), or a minScore that nothing reaches.',
     unit: 'short',
-    series: { mean: mean(metric.similarityHits), median: quantile(0.5, metric.similarityHits) },
+    series: { mean: mean(metric.similarityHits) },
+  },
+  {
+    title: 'Answers without a hit',
+    about: 'Share of the searches that found nothing. Rising: prompts without vectors, or filters that nothing passes.',
+    unit: 'percentunit',
+    max: 1,
+    series: {
+      share: shareOf(
+        rate(`${part(metric.similarityHits, 'bucket')}{le="0"}`),
+        rate(part(metric.similarityHits, 'count')),
+      ),
+    },
   },
   {
     title: 'Indexes of large projects',
@@ -331,12 +357,14 @@ const database: Panel[] = [
     about:
       'failed must be 0: the log says why, mostly a full disk. On the server engine only migrations make them: use pg_dump or your provider for the rest.',
     unit: 'short',
+    width: 6,
     series: { '{{outcome}}': increase(metric.backups, '24h', 'outcome') },
   },
   {
     title: 'Rows removed by retention, in a day',
     about: 'What passed the days that its project set. A sudden rise: somebody shortened them (audit.list says who).',
     unit: 'short',
+    width: 6,
     series: { '{{kind}}': increase(metric.retentionRows, '24h', 'kind') },
   },
   {
@@ -344,6 +372,7 @@ const database: Panel[] = [
     about:
       'The file system of DATA_DIR: the embedded database, its backups, the model. Full: writes fail and backups stop.',
     unit: 'percentunit',
+    width: 6,
     max: 1,
     marks: { look: 0.85, act: 0.95 },
     series: {
@@ -354,6 +383,7 @@ const database: Panel[] = [
     title: 'Data disk, free',
     about: 'Bytes that the service may still write.',
     unit: 'bytes',
+    width: 6,
     series: { '{{instance}}': total(`${metric.dataDisk}{state="free"}`, 'instance') },
   },
 ];

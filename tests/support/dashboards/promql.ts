@@ -13,9 +13,16 @@ export const increase = (metric: string, time: string, by = ''): string =>
 /** A gauge, added up over the processes. */
 export const total = (metric: string, by = ''): string => `sum${grouped(by)} (${metric})`;
 
-/** A quantile of a histogram, whose name may carry matchers: `name{a="b"}`. */
-export const quantile = (share: number, histogram: string, by = ''): string =>
-  `histogram_quantile(${share}, ${rate(part(histogram, 'bucket'), by === '' ? 'le' : `le, ${by}`)})`;
+/**
+ * A quantile of a histogram, whose name may carry matchers: `name{a="b"}`.
+ *
+ * Shape: nothing where nothing was observed; without the second half that would be NaN.
+ */
+export function quantile(share: number, histogram: string, by = ''): string {
+  const buckets = rate(part(histogram, 'bucket'), by === '' ? 'le' : `le, ${by}`);
+  const on = by === '' ? '' : ` on (${by})`;
+  return `histogram_quantile(${share}, ${buckets}) and${on} ${rate(part(histogram, 'count'), by)} > 0`;
+}
 
 /** Median, p95 and p99 of a histogram, as legend and expression. */
 export function quantiles(histogram: string, by = ''): Record<string, string> {

@@ -8,7 +8,7 @@ import { silent } from './fake-upstream.js';
 import { alarmOf, check } from './watching/check.js';
 import { watchers } from './watching/debian.js';
 import { moodyModel, startLoad } from './watching/load.js';
-import { startTopology, type Topology } from './watching/topology.js';
+import { obstacle, startTopology, type Topology } from './watching/topology.js';
 import { createPromptwellClient } from '../../src/client.js';
 import { goodPassword } from './service.js';
 
@@ -23,8 +23,9 @@ else {
       .toString()
       .trim(),
   );
-  if (process.env['TEST_DATABASE_URL'] === undefined) say('skipped: TEST_DATABASE_URL names no PostgreSQL to watch');
-  else await watch(programs);
+  const reason = await obstacle();
+  if (reason === null) await watch(programs);
+  else say(`skipped: ${reason}`);
 }
 
 /** A process that dies with a prompt in its hands: another one finds it when its lease is over. */

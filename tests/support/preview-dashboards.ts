@@ -14,7 +14,7 @@ import { watchers } from './watching/debian.js';
 import { startLoad } from './watching/load.js';
 import { pictureOf, type Shown } from './watching/picture.js';
 import { asGrafanaAsks } from './watching/prometheus.js';
-import { startTopology, type Topology } from './watching/topology.js';
+import { obstacle, startTopology, type Topology } from './watching/topology.js';
 
 const folder = join(root, 'grafana/preview');
 const browser = '/usr/bin/chromium';
@@ -23,9 +23,10 @@ const points = 60;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const programs = await watchers();
+const reason = await obstacle();
 if (programs === null)
   say('skipped: no Debian packages of prometheus and prometheus-postgres-exporter can be had here');
-else if (process.env['TEST_DATABASE_URL'] === undefined) say('skipped: TEST_DATABASE_URL names no PostgreSQL to watch');
+else if (reason !== null) say(`skipped: ${reason}`);
 else {
   mkdirSync(folder, { recursive: true });
   await using topology = await startTopology(programs);
@@ -68,8 +69,8 @@ async function rasterise(svg: string, path: string): Promise<boolean> {
     return true;
   }
   try {
-    const require = createRequire(createRequire(import.meta.url).resolve('@xenova/transformers'));
-    const image = require('sharp') as (from: Buffer) => { png(as: object): { toFile(to: string): Promise<unknown> } };
+    const ofModel = createRequire(createRequire(import.meta.url).resolve('@xenova/transformers'));
+    const image = ofModel('sharp') as (from: Buffer) => { png(as: object): { toFile(to: string): Promise<unknown> } };
     await image(Buffer.from(svg)).png({ palette: true, colours: 64, compressionLevel: 9 }).toFile(target);
     return true;
   } catch {

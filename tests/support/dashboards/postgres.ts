@@ -1,7 +1,7 @@
 import { exporter } from './exporter.js';
 import { jobs } from './names.js';
 import type { Board, Panel } from './model.js';
-import { increase, rate, shareOf, total } from './promql.js';
+import { increase, rate, total } from './promql.js';
 
 const inDatabase = '{datname=~"$database"}';
 const named = Object.fromEntries(Object.entries(exporter).map(([key, { name }]) => [key, name])) as {
@@ -15,7 +15,8 @@ const inUse = (key: keyof typeof exporter): string =>
 
 /** How much of the connections that the server allows is taken; background workers are not in the count. */
 const usedConnections = `sum(${named.connections}) / max(${named.maxConnections})`;
-const cacheHits = shareOf(rate(chosen('blocksHit')), `${rate(chosen('blocksHit'))} + ${rate(chosen('blocksRead'))}`);
+/** No `or vector(0)`: here a quiet time must not look like the worst one. */
+const cacheHits = `${rate(chosen('blocksHit'))} / ((${rate(chosen('blocksHit'))} + ${rate(chosen('blocksRead'))}) > 0)`;
 
 const overview: Panel[] = [
   {

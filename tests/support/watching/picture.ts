@@ -51,7 +51,8 @@ interface TextStyle {
 
 const text = (at: { x: number; y: number }, words: string, style: TextStyle = {}): string => {
   const { size = 12, fill = color.text, anchor = 'start', weight = 400 } = style;
-  return `<text x="${at.x}" y="${at.y}" font-size="${size}" fill="${fill}" text-anchor="${anchor}" font-weight="${weight}">${escaped(words)}</text>`;
+  const rest = `${anchor === 'start' ? '' : ` text-anchor="${anchor}"`}${weight === 400 ? '' : ` font-weight="${weight}"`}`;
+  return `<text x="${at.x}" y="${at.y}" font-size="${size}" fill="${fill}"${rest}>${escaped(words)}</text>`;
 };
 
 /** `{{label}}` of a legend becomes the series' label. */

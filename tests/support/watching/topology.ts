@@ -135,17 +135,30 @@ async function stop(program: TestProcess): Promise<void> {
   await program.ended;
 }
 
-async function createStatementsExtension(url: string): Promise<void> {
+async function onDatabase<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query('CREATE EXTENSION pg_stat_statements');
-    // Fails where the library is not preloaded; then there would be nothing to watch.
-    await client.query('SELECT count(*) FROM pg_stat_statements');
+    return await work(client);
   } finally {
     await client.end();
   }
 }
+
+/** Why the server that TEST_DATABASE_URL names cannot be watched; null if it can. */
+export async function obstacle(): Promise<string | null> {
+  const url = process.env['TEST_DATABASE_URL'];
+  if (url === undefined) return 'TEST_DATABASE_URL names no PostgreSQL to watch';
+  const { rows } = await onDatabase(url, (client) =>
+    client.query<{ list: string }>("SELECT current_setting('shared_preload_libraries') AS list"),
+  );
+  return rows[0]?.list.includes('pg_stat_statements') === true
+    ? null
+    : 'the PostgreSQL of TEST_DATABASE_URL does not preload pg_stat_statements';
+}
+
+const createStatementsExtension = (url: string): Promise<unknown> =>
+  onDatabase(url, (client) => client.query('CREATE EXTENSION pg_stat_statements'));
 
 /** `prometheus.yml` as committed, but for targets and intervals; the rules beside it, as compose mounts them. */
 async function writeConfiguration(folder: string, targets: Record<string, string[]>): Promise<void> {

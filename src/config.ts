@@ -202,8 +202,6 @@ const http = (env: Parsed) => ({
   subscriptionsPerSocket: env.SUBSCRIPTIONS_PER_SOCKET,
 });
 
-const pathOrNone = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-
 const db = (env: Parsed, given: Record<string, unknown>) => ({
   engine: env.DATABASE_URL === undefined ? ('embedded' as const) : ('server' as const),
   dataDir: env.DATA_DIR,
@@ -216,7 +214,7 @@ const db = (env: Parsed, given: Record<string, unknown>) => ({
   backupVerify: env.BACKUP_VERIFY,
   isBackupWaived: env.MIGRATE_WITHOUT_BACKUP,
   // What PostgreSQL's own programs are told of the environment, besides the connection.
-  tools: { pgDump: env.PG_DUMP, path: pathOrNone(given['PATH']), home: pathOrNone(given['HOME']) },
+  tools: { pgDump: env.PG_DUMP, path: optional.parse(given['PATH']), home: optional.parse(given['HOME']) },
 });
 
 const auth = (env: Parsed) => ({

@@ -1,9 +1,10 @@
+import { embeddingInfo, readiness } from './app-probes.js';
+import { composeSpaces } from './app-spaces.js';
 import { type Config, ConfigError } from './config.js';
 import { createAccounts } from './features/accounts/service.js';
 import { FeedService } from './features/feed/service.js';
-import { IndexingService } from './features/indexing/service.js';
-import * as removal from './features/prompts/service/removal.js';
 import { LargeProjects } from './features/large-projects/service.js';
+import * as removal from './features/prompts/service/removal.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
 import { Generations } from './features/prompts/service/generation.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
@@ -19,12 +20,10 @@ import { loadAuthKeys } from './platform/auth/secret.js';
 import { CursorCodec } from './platform/cursor.js';
 import { openDatabase } from './platform/db/client.js';
 import type { Database } from './platform/db/database.js';
-import { ensureSpace } from './platform/db/space.js';
-import { chooseEmbedder } from './platform/embedding/choose.js';
 import type { Embedder } from './platform/embedding/embedder.js';
 import { heedForgotten } from './platform/embedding/forgetting.js';
-import { createEmbedder } from './platform/embedding/pool.js';
-import type { Spaces } from './platform/embedding/spaces.js';
+import type { ModelFile } from './platform/embedding/model-files.js';
+import { modelFacts } from './platform/embedding/open-spaces.js';
 import { EventBus } from './platform/events/bus.js';
 import { EventLog } from './platform/events/log.js';
 import { startPruning } from './platform/events/pruner.js';
@@ -44,6 +43,8 @@ export interface AppOptions {
   ids?: Ids;
   log?: Log;
   embedder?: Embedder;
+  /** The files of the neural model; their checksums are those of the real one. */
+  modelFiles?: readonly ModelFile[];
   providers?: ProviderRouter;
   /** The folder of the compiled program, where the worker threads are; tests run from source and name `dist`. */
   compiledUrl?: URL;
@@ -91,7 +92,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const keys = await loadAuthKeys(config.auth, ids);
   const cursors = new CursorCodec(keys.cursors);
   // Before the database: a missing model is said at once, not after the first start's seconds.
-  const chosen = await chooseEmbedder(config.embedding);
+  const model = await modelFacts(config.embedding, options.modelFiles);
   const { onBackup, onStatement } = observers;
   const db = await openDatabase({
     config: config.db,
@@ -104,20 +105,21 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('database', deadlinesMs.database, () => db.close());
 
-  const embedder =
-    options.embedder ??
-    createEmbedder({
-      model: chosen.model,
-      threads: config.embedding.threads,
-      queueLimit: config.embedding.queueLimit,
-      clock,
-      observer: observers.embedding,
-      ...threadOption(options),
-    });
-  lifecycle.onClose('embedder', deadlinesMs.embedder, () => embedder.close());
-  const space = { ...embedder.space, id: await ensureSpace(db, embedder.space), embedder };
-  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, embedder));
-  const spaces: Spaces = { active: () => space };
+  const processId = ids.uuid();
+  const spaces = await composeSpaces({
+    config: config.embedding,
+    db,
+    clock,
+    ids,
+    log,
+    lifecycle,
+    observer: observers.embedding,
+    model,
+    processId,
+    embedderOptions: embedderOptions(options),
+    modelFiles: options.modelFiles,
+  });
+  lifecycle.onClose('forgetting', deadlinesMs.small, await heedForgotten(db, spaces.embedders));
 
   const throttle = new Throttle({
     db,
@@ -146,11 +148,9 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('erasures', deadlinesMs.small, await feed.heedErasures(db));
 
-  const indexing = new IndexingService({ db, spaces, log });
-  lifecycle.onClose('indexing', deadlinesMs.small, () => indexing.close());
   const annIndexes = new LargeProjects({
     db,
-    spaces,
+    spaces: spaces.directory,
     clock,
     log,
     observer: observers.annIndexes,
@@ -161,7 +161,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const providers = options.providers ?? chooseProviders(config.llm, { clock });
   const promptDeps: PromptDeps = {
     db,
-    spaces,
+    spaces: spaces.directory,
     annIndexes,
     providers,
     throttle,
@@ -169,11 +169,11 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     clock,
     ids,
     log,
-    processId: ids.uuid(),
+    processId,
     dailyCapUsd: config.llm.dailyCapUsd,
     maxOutputTokens: config.llm.maxOutputTokens,
     observer: observers.prompts,
-    onUnindexed: () => indexing.wake(),
+    onUnindexed: () => spaces.indexing.wake(),
   };
   const generations = new Generations(promptDeps);
   const prompts = new PromptService(promptDeps, generations);
@@ -192,22 +192,30 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   });
   lifecycle.onClose('retention', deadlinesMs.small, stop);
 
-  const model = providers.choose();
+  const llm = providers.choose();
   const system = (): SystemInfo => ({
     version,
     engine: db.engine,
-    embedding: { space: space.name, dimensions: space.dimensions, isReady: embedder.state().isReady },
-    model: { provider: model.provider.name, name: model.model },
+    embedding: embeddingInfo(spaces),
+    model: { provider: llm.provider.name, name: llm.model },
     signup: config.auth.isSignupOpen ? 'open' : 'closed',
   });
-  const router = createAppRouter({ accounts, prompts, feed, retention, system });
+  const router = createAppRouter({ accounts, prompts, feed, retention, spaces: spaces.service, system });
   const probes = {
-    readiness: () => readiness({ db, embedder, lifecycle }),
+    readiness: () => readiness({ db, spaces, lifecycle }),
     renderMetrics: () => metrics.render(),
   };
-  const { dataDir } = config.db;
-  const gauged = { version, dataDir, db, annIndexes, embedder, space: space.name, passwords: auth.passwords };
-  collectGauges(metrics, gauged);
+  collectGauges(metrics, {
+    version,
+    dataDir: config.db.dataDir,
+    db,
+    annIndexes,
+    embedders: spaces.embedders,
+    spaces: spaces.directory,
+    missing: () => spaces.service.progress.missing(),
+    fetchedShare: () => (spaces.fetchState()?.percent ?? 100) / 100,
+    passwords: auth.passwords,
+  });
   const metricsServer = createMetricsServer(probes, config.metrics);
   lifecycle.onClose('metrics', deadlinesMs.small, () => metricsServer.close());
   const door = await createHttpServer({
@@ -232,7 +240,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   lifecycle.onClose('new work', deadlinesMs.small, () => door.beginDrain());
 
   await Promise.all([leases.start(), annIndexes.start()]);
-  indexing.wake();
+  spaces.start();
   const [url, metricsUrl] = await Promise.all([
     door.listen().catch(portFault('PORT')),
     metricsServer.listen().catch(portFault('METRICS_PORT')),
@@ -241,7 +249,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     url,
     metricsUrl,
     db,
-    embedding: { space: space.name, reason: chosen.reason },
+    embedding: { space: spaces.directory.active().name, reason: spaces.reason },
     close: () => lifecycle.close(),
   };
 }
@@ -250,7 +258,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
 const annQuietMs = 60_000;
 
 /** How long each part may take to close; together with the drain they stay within ten seconds. */
-const deadlinesMs = { small: 1_000, door: 3_000, embedder: 2_000, database: 8_000 } as const;
+const deadlinesMs = { small: 1_000, door: 3_000, database: 8_000 } as const;
 
 /** Models may finish for half of the shutdown; what they said by then has a fifth of it to be stored. */
 const drainTimes = (shutdownMs: number) => ({ drainMs: shutdownMs * 0.5, drainDeadlineMs: shutdownMs * 0.7 });
@@ -271,19 +279,7 @@ const databaseOptions = ({ compiledUrl, seedTarball }: AppOptions) => ({
   ...(seedTarball === undefined ? {} : { seedTarball }),
 });
 
-const threadOption = ({ compiledUrl }: AppOptions) =>
-  compiledUrl === undefined ? {} : { threadUrl: new URL('platform/embedding/thread.js', compiledUrl) };
-
-async function readiness({ db, embedder, lifecycle }: { db: Database; embedder: Embedder; lifecycle: Lifecycle }) {
-  const database = await db.check().then(
-    () => 'ok',
-    () => 'away',
-  );
-  const { isReady, space } = embedder.state();
-  const checks = {
-    database,
-    embedder: isReady ? `ok: ${space.name}` : `loading: ${space.name}`,
-    draining: String(lifecycle.isClosing),
-  };
-  return { isReady: database === 'ok' && isReady && !lifecycle.isClosing, checks };
-}
+const embedderOptions = ({ compiledUrl, embedder }: AppOptions) => ({
+  ...(compiledUrl === undefined ? {} : { threadUrl: new URL('platform/embedding/thread.js', compiledUrl) }),
+  ...(embedder === undefined ? {} : { fixed: embedder }),
+});

@@ -81,15 +81,26 @@ export const Environment = z.object({
   SOCKETS_PER_USER: integer(1, 100_000, 50).describe('Open WebSockets of one user.'),
   SOCKETS_PER_ADDRESS: integer(1, 100_000, 100).describe('Open WebSockets without credentials of one address.'),
   SUBSCRIPTIONS_PER_SOCKET: integer(1, 10_000, 20).describe('Running subscriptions of one WebSocket.'),
-  ANN_MIN_VECTORS: integer(100, 100_000_000, 10_000).describe(
-    'Vectors from which a project gets an approximate index of its own (embedded: 100000).',
-  ),
+  ANN_MIN_VECTORS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(100_000_000)
+    .optional()
+    .describe('Vectors from which a project gets an approximate index of its own; default: 10000, embedded: 100000.'),
   EVENT_RETENTION_HOURS: integer(1, 87_600, 168).describe('How long events can be replayed.'),
   EMBEDDER: z.enum(['auto', 'neural', 'lexical']).default('auto').describe('Which embedder serves.'),
   MODEL_DIR: optional.describe('Folder of the neural model; default: DATA_DIR/models.'),
-  MODEL_MIRROR: z.url().default('https://huggingface.co').describe('Where `npm run model:fetch` fetches from.'),
+  MODEL_MIRROR: z.url().default('https://huggingface.co').describe('Where the neural model is fetched from.'),
   EMBEDDING_THREADS: integer(1, 64, 1).describe('Threads that embed.'),
   EMBEDDING_QUEUE_LIMIT: integer(1, 1_000_000, 2_048).describe('Texts that may wait in each lane.'),
+  EMBEDDING_BASE_URL: z
+    .url()
+    .optional()
+    .describe('Base URL of an OpenAI-compatible endpoint that embeds: it gets texts.'),
+  EMBEDDING_API_KEY: optional.describe('Its key.'),
+  EMBEDDING_MODEL: optional.describe('Its model.'),
+  EMBEDDING_DIMENSIONS: z.coerce.number().int().min(256).max(2_000).optional().describe('Dimensions of its vectors.'),
   PROMPTWELL_OFFLINE: flag(false).describe('Nothing is fetched and no model provider is called.'),
   LLM_BASE_URL: z.url().optional().describe('Base URL of an OpenAI-compatible endpoint.'),
   LLM_API_KEY: optional.describe('Its key.'),
@@ -146,7 +157,14 @@ function crossChecks(env: Parsed): string[] {
     problems.push('DATABASE_URL: must start with postgresql://');
   if (env.LLM_BASE_URL !== undefined && env.LLM_MODEL === undefined)
     problems.push('LLM_MODEL: required when LLM_BASE_URL is set');
-  return problems;
+  return [...problems, ...endpointProblems(env)];
+}
+
+function endpointProblems(env: Parsed): string[] {
+  if (env.EMBEDDING_BASE_URL === undefined) return [];
+  return (['EMBEDDING_MODEL', 'EMBEDDING_DIMENSIONS'] as const)
+    .filter((name) => env[name] === undefined)
+    .map((name) => `${name}: required when EMBEDDING_BASE_URL is set`);
 }
 
 function secretProblems(secret: string): string[] {
@@ -166,14 +184,8 @@ function grouped(env: Parsed, given: Record<string, unknown>) {
     auth: auth(env),
     limits: limits(env, given),
     events: { retentionMs: env.EVENT_RETENTION_HOURS * 3_600_000 },
-    embedding: {
-      embedder: env.EMBEDDER,
-      modelDir: env.MODEL_DIR ?? `${env.DATA_DIR}/models`,
-      mirrorUrl: env.MODEL_MIRROR,
-      threads: env.EMBEDDING_THREADS,
-      queueLimit: env.EMBEDDING_QUEUE_LIMIT,
-    },
-    search: search(env, given),
+    embedding: embedding(env),
+    search: search(env),
     llm: llm(env),
     shutdownMs: env.SHUTDOWN_MS,
   };
@@ -190,8 +202,6 @@ const http = (env: Parsed) => ({
   subscriptionsPerSocket: env.SUBSCRIPTIONS_PER_SOCKET,
 });
 
-const pathOrNone = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-
 const db = (env: Parsed, given: Record<string, unknown>) => ({
   engine: env.DATABASE_URL === undefined ? ('embedded' as const) : ('server' as const),
   dataDir: env.DATA_DIR,
@@ -204,7 +214,7 @@ const db = (env: Parsed, given: Record<string, unknown>) => ({
   backupVerify: env.BACKUP_VERIFY,
   isBackupWaived: env.MIGRATE_WITHOUT_BACKUP,
   // What PostgreSQL's own programs are told of the environment, besides the connection.
-  tools: { pgDump: env.PG_DUMP, path: pathOrNone(given['PATH']), home: pathOrNone(given['HOME']) },
+  tools: { pgDump: env.PG_DUMP, path: optional.parse(given['PATH']), home: optional.parse(given['HOME']) },
 });
 
 const auth = (env: Parsed) => ({
@@ -232,9 +242,29 @@ function limits(env: Parsed, given: Record<string, unknown>) {
 }
 
 /** Source: tests/bench/RESULTS.md, "Large projects". The embedded engine stands still while it builds. */
-const search = (env: Parsed, given: Record<string, unknown>) => ({
-  annMinVectors: env.DATABASE_URL === undefined && !('ANN_MIN_VECTORS' in given) ? 100_000 : env.ANN_MIN_VECTORS,
+const search = (env: Parsed) => ({
+  annMinVectors: env.ANN_MIN_VECTORS ?? (env.DATABASE_URL === undefined ? 100_000 : 10_000),
 });
+
+const embedding = (env: Parsed) => ({
+  embedder: env.EMBEDDER,
+  modelDir: env.MODEL_DIR ?? `${env.DATA_DIR}/models`,
+  mirrorUrl: env.MODEL_MIRROR,
+  threads: env.EMBEDDING_THREADS,
+  queueLimit: env.EMBEDDING_QUEUE_LIMIT,
+  isOffline: env.PROMPTWELL_OFFLINE,
+  endpoint: endpoint(env),
+});
+
+const endpoint = ({ EMBEDDING_BASE_URL, EMBEDDING_API_KEY, EMBEDDING_MODEL, EMBEDDING_DIMENSIONS }: Parsed) =>
+  EMBEDDING_BASE_URL === undefined || EMBEDDING_MODEL === undefined || EMBEDDING_DIMENSIONS === undefined
+    ? undefined
+    : {
+        baseUrl: EMBEDDING_BASE_URL,
+        apiKey: EMBEDDING_API_KEY,
+        model: EMBEDDING_MODEL,
+        dimensions: EMBEDDING_DIMENSIONS,
+      };
 
 const llm = (env: Parsed) => ({
   isOffline: env.PROMPTWELL_OFFLINE,

@@ -12,6 +12,8 @@ import { createPromptRouter } from './features/prompts/router.js';
 import type { PromptService } from './features/prompts/service/prompts.js';
 import { createRetentionRouter } from './features/retention/router.js';
 import type { RetentionService } from './features/retention/service/retention.js';
+import { createSpaceRouter } from './features/spaces/router.js';
+import type { SpaceService } from './features/spaces/service/spaces.js';
 import { createSystemRouter, type SystemInfo } from './features/system/router.js';
 import { mergeRouters, router } from './rpc/procedures.js';
 
@@ -21,11 +23,12 @@ export interface AppServices {
   prompts: PromptService;
   feed: FeedService;
   retention: RetentionService;
+  spaces: SpaceService;
   system: () => SystemInfo;
 }
 
 /** Every procedure of the service, under its room's name. */
-export const createAppRouter = ({ accounts, prompts, feed, retention, system }: AppServices) =>
+export const createAppRouter = ({ accounts, prompts, feed, retention, spaces, system }: AppServices) =>
   router({
     auth: createAuthRouter(accounts),
     apiKeys: createApiKeyRouter(accounts.apiKeys),
@@ -34,6 +37,7 @@ export const createAppRouter = ({ accounts, prompts, feed, retention, system }: 
     prompts: createPromptRouter(prompts),
     feed: createFeedRouter(feed),
     retention: createRetentionRouter(retention),
+    spaces: createSpaceRouter(spaces),
     system: createSystemRouter(system),
   });
 

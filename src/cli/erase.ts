@@ -125,5 +125,6 @@ const leftInWords = ({ table, failure, remaining }: ScrubbedTable): string =>
 
 const inWords = (counts: Target['counts']): string =>
   Object.entries(counts)
-    .map(([kind, count]) => `${count} ${kind === 'apiKeys' ? 'API keys' : kind}`)
+    .map(([kind, count]) => [count, kind === 'apiKeys' ? 'API keys' : kind] as const)
+    .map(([count, kinds]) => `${count} ${count === 1 ? kinds.slice(0, -1) : kinds}`)
     .join(', ');

@@ -14,5 +14,7 @@ export async function fetchModelFiles({ config, output, notes, signal }: Termina
     bar.update(fetchedBytes, facts);
   };
   const folder = await fetchModel({ modelDir, mirrorUrl, signal, onProgress }).finally(() => bar.stop());
-  output.write(`The neural model is complete in ${folder}; the service uses it from its next start on.\n`);
+  output.write(
+    `The neural model is complete in ${folder}; from its next start on the service fills its space, and then moves to it.\n`,
+  );
 }

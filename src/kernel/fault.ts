@@ -40,6 +40,8 @@ export interface FaultDetails {
   deadlineMs?: number;
   promptId?: string;
   kind?: string;
+  filled?: number;
+  total?: number;
 }
 
 /** An expected failure, said in words the caller may read. Anything else that is thrown is a bug. */

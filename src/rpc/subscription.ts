@@ -1,10 +1,11 @@
-import type { ProjectAccess } from '../kernel/access.js';
+import type { Principal, ProjectAccess } from '../kernel/access.js';
 import { Fault } from '../kernel/fault.js';
 import type { Context } from './context.js';
 
 /** What a subscription needs of its call. */
 export interface SubscriptionCall {
-  ctx: Context & { access: ProjectAccess };
+  /** `access` where the subscription is one of a project. */
+  ctx: Context & { principal: Principal; access?: ProjectAccess };
   /** Fires when the client stops or leaves. */
   signal: AbortSignal | undefined;
 }
@@ -21,7 +22,7 @@ export async function* subscription<T>(
   { ctx, signal }: SubscriptionCall,
   source: (signal: AbortSignal) => AsyncIterable<T>,
 ): AsyncGenerator<T, void, undefined> {
-  const leave = ctx.connection.enter(ctx.access.userId);
+  const leave = ctx.connection.enter(ctx.principal.userId);
   if (leave === null) throw new Fault('rateLimited', 'Too many subscriptions are open.', { retryAfterMs: 1_000 });
   const stop = new AbortController();
   const end: { refusal: Fault | null } = { refusal: null };
@@ -34,10 +35,10 @@ export async function* subscription<T>(
   const unwatch =
     ctx.transport === 'websocket'
       ? () => undefined
-      : ctx.watch(ctx.access.principal, () =>
+      : ctx.watch(ctx.principal, () =>
           endWith(new Fault('unauthenticated', 'The credential has ended.', { reason: 'expired' })),
         );
-  const unwatchAccess = ctx.watchAccess(ctx.access, endWith);
+  const unwatchAccess = ctx.access === undefined ? () => undefined : ctx.watchAccess(ctx.access, endWith);
   const ending = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   try {
     for await (const item of source(ending)) {

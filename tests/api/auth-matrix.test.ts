@@ -50,6 +50,12 @@ const table: Readonly<Record<string, Access>> = {
   'retention.preview': 'retention:manage',
   'retention.set': 'retention:manage',
   'retention.applyNow': 'retention:manage',
+  'spaces.list': 'administrator',
+  'spaces.add': 'administrator',
+  'spaces.compare': 'administrator',
+  'spaces.activate': 'administrator',
+  'spaces.drop': 'administrator',
+  'spaces.follow': 'administrator',
   'system.info': 'user',
 };
 

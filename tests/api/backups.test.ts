@@ -60,7 +60,7 @@ describe(`backups by the command line on the ${engineUnderTest} engine`, () => {
     for (const _ of [1, 2]) expect(await promptwell(bare, 'backup')).toMatchObject({ code: 0 });
     const listed = JSON.parse((await promptwell(bare, 'backups', '--json')).stdout) as { [field: string]: string }[];
     const times = listed.map(({ createdAt }) => createdAt);
-    expect(times).toEqual([...times].sort().reverse());
+    expect(times).toEqual(times.toSorted((one = '', other = '') => other.localeCompare(one)));
     expect(listed.length).toBeGreaterThanOrEqual(2);
     for (const { name = '', path = '', sizeBytes, createdAt = '' } of listed) {
       expect(path).toBe(join(bare.config.dataDir, 'backups', name));

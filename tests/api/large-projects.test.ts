@@ -12,7 +12,7 @@ let adasIds: string[];
 
 type Found = Outputs['prompts']['similar'];
 const similar = (input: Inputs['prompts']['similar'], person = ada): Promise<Found> =>
-  person.client.prompts.similar.query(input);
+  person.client.prompts.similar.query({ mode: 'meaning', ...input });
 const idsOf = ({ hits }: Found): string[] => hits.map(({ prompt }) => prompt.id);
 const query = (index: number): string => `please ${manyPrompts(index * 37 + 11)} now`;
 /** The embedded engine stands still while it builds: who waits longer than ten seconds is told to come again. */

@@ -16,7 +16,7 @@ const callers = 16;
  */
 export async function benchCreates(): Promise<string[]> {
   await using service = await startService();
-  await using embedder = disposable(await bareEmbedder());
+  await using embedder = disposable(bareEmbedder());
   const ada = await service.signUp();
   const db =
     engineUnderTest === 'server'
@@ -49,7 +49,7 @@ export async function benchCreates(): Promise<string[]> {
 
 /** The event loop's delay while 500 texts are embedded, and while nothing is done. */
 export async function benchLoop(): Promise<string[]> {
-  await using embedder = disposable(await bareEmbedder());
+  await using embedder = disposable(bareEmbedder());
   await embedder.embed(['warm'], { lane: 'interactive', scope: 'bench' });
   const idle = await loopDelay(() => new Promise((resolve) => setTimeout(resolve, 1_000)));
   const busy = await loopDelay(() =>

@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import type { Connection } from '../../src/platform/db/database.js';
 import { toSql } from 'pgvector';
 import { createLexicalModel } from '../../src/platform/embedding/lexical.js';
 import { readArenaPrompts, readBanking, readClinc, readLines, readStsPairs } from './lexical-data.js';
@@ -76,20 +76,20 @@ export function shuffled<T>(values: readonly T[], random: () => number): T[] {
     .map(({ value }) => value);
 }
 
-const batchRows = 1_000;
+const batchRows = 500;
 
 /** Stores the first `size` texts in each project, rows in the order in which `arrange` puts them. */
 export async function loadProjects(
-  client: Pick<pg.Client, 'query'>,
+  connection: Connection,
   { projects, texts, spaceId }: { projects: readonly BenchProject[]; texts: readonly Vectored[]; spaceId: number },
   arrange: <T>(rows: T[]) => T[],
 ): Promise<void> {
   for (const { id } of projects)
-    await client.query(`INSERT INTO project (id, name) VALUES ($1, 'bench') ON CONFLICT DO NOTHING`, [id]);
+    await connection.query(`INSERT INTO project (id, name) VALUES ($1, 'bench') ON CONFLICT DO NOTHING`, [id]);
   const rows = arrange(projects.flatMap(({ id, size }) => Array.from({ length: size }, (_, index) => ({ id, index }))));
   for (let start = 0; start < rows.length; start += batchRows) {
     const batch = rows.slice(start, start + batchRows);
-    await client.query(
+    await connection.query(
       `WITH given AS (
          SELECT gen_random_uuid() AS id, * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) AS g(project_id, text, vector, n)
        ), made AS (

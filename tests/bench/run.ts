@@ -2,6 +2,7 @@ import { cpus, loadavg } from 'node:os';
 import { engineUnderTest } from '../support/database.js';
 import { benchCreates, benchLoop } from './creates.js';
 import { benchSimilar } from './similar.js';
+import { benchSpaces } from './spaces.js';
 import { benchStartUp } from './start-up.js';
 
 // `npm run bench` prints every table as it stands in RESULTS.md; `-- --quick` takes smaller sizes (under a minute).
@@ -18,3 +19,4 @@ await table('Start-up and memory', benchStartUp);
 await table('Event-loop delay while embedding', benchLoop);
 await table('Creates a second', benchCreates);
 await table('prompts.similar end to end', () => benchSimilar(sizes));
+await table('A move to another space', () => benchSpaces(isQuick ? 1_000 : 10_000));

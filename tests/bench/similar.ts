@@ -1,4 +1,4 @@
-import { chooseEmbedder } from '../../src/platform/embedding/choose.js';
+import { lexicalSpace } from '../../src/platform/embedding/choose.js';
 import type { Embedder } from '../../src/platform/embedding/embedder.js';
 import { createEmbedder } from '../../src/platform/embedding/pool.js';
 import { openDatabase } from '../../src/platform/db/client.js';
@@ -17,8 +17,8 @@ const queriesPerRound = 60;
 const silent = { onBatch: () => undefined, onCache: () => undefined, onThreadReplaced: () => undefined };
 
 /** An embedder like the service's own, for figures of embedding alone. */
-export async function bareEmbedder(): Promise<Embedder> {
-  const { model } = await chooseEmbedder({ embedder: 'lexical', modelDir: '' });
+export function bareEmbedder(): Embedder {
+  const model = { kind: 'lexical' as const, space: lexicalSpace, path: null };
   const threadUrl = new URL('../../dist/platform/embedding/thread.js', import.meta.url);
   return createEmbedder({ model, threads: 1, queueLimit: 4_096, clock: systemClock, observer: silent, threadUrl });
 }
@@ -33,7 +33,7 @@ export async function benchSimilar(sizes: readonly number[]): Promise<string[]> 
     row('---', '---', '---', '---', '---', '---'),
   ];
   await using service = await startService();
-  await using embedder = disposable(await bareEmbedder());
+  await using embedder = disposable(bareEmbedder());
   const ada = await service.signUp();
   const sql = await openSql(service.env, service.app.db);
   let stored = 0;

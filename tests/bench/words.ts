@@ -65,11 +65,13 @@ async function benchSearch(): Promise<void> {
       'count of the project alone, ms',
     ),
   );
+  let others = 0;
   for (const size of sizes) {
     const projectId = ids.uuid();
     await store(db, projectId, size);
-    for (const others of [0, 50]) {
-      for (let index = 0; index < others; index += 1) await store(db, ids.uuid(), 1_000);
+    for (const more of [0, 50]) {
+      for (let index = 0; index < more; index += 1) await store(db, ids.uuid(), 1_000);
+      others += more * 1_000;
       await db.read('VACUUM ANALYZE prompt', []);
       const reads = new PromptReads(db, { projectId, spaceId: 1, dimensions: 384 });
       const rare = await times(rounds, () => search(reads, question(2)));
@@ -77,10 +79,9 @@ async function benchSearch(): Promise<void> {
       const count = await times(rounds, () =>
         db.read('SELECT count(*) FROM prompt WHERE project_id = $1', [projectId]),
       );
-      console.log(
-        row(engineUnderTest, String(size), String(others * 1_000), median(rare), median(common), median(count)),
-      );
+      console.log(row(engineUnderTest, String(size), String(others), median(rare), median(common), median(count)));
     }
+    others += size;
   }
 }
 

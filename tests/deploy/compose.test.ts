@@ -151,7 +151,7 @@ describe('agreement with the service', () => {
     'JWT_SECRET_FILE',
     'MODEL_DIR',
     'BACKUP_INTERVAL_MIN',
-    'BACKUP_KEEP',
+    'PG_DUMP',
     'DIRECT_DATABASE_URL',
     'SHUTDOWN_MS',
   ];

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { engineUnderTest, freshName } from '../support/database.js';
+import { createTestFolder, engineUnderTest, freshName } from '../support/database.js';
 import { hasProgram } from '../support/debian.js';
+import { pgDump } from '../support/pg-tools.js';
+import { runProgram } from '../support/program.js';
 import { startService } from '../support/service.js';
 import { root } from '../support/source.js';
 
@@ -34,6 +36,22 @@ async function as<T>(role: string, database: string, work: (client: pg.Client) =
   }
 }
 
+/** The database as the service's own role. */
+function ownUrl(): string {
+  const url = new URL(server);
+  url.username = names.DATABASE_ROLE;
+  url.password = names.DATABASE_PASSWORD;
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function mayEverybodyConnect(): Promise<boolean | undefined> {
+  const { rows } = await as(server.username, name, (client) =>
+    client.query<{ may: boolean }>("SELECT has_database_privilege('public', current_database(), 'CONNECT') AS may"),
+  );
+  return rows[0]?.may;
+}
+
 const initialise = () =>
   run('sh', [join(root, 'deploy/postgres/init.sh')], {
     env: {
@@ -53,6 +71,8 @@ describe.skipIf(engineUnderTest === 'embedded' || !hasPsql)(
     afterAll(() =>
       as(server.username, 'postgres', async (client) => {
         await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+        await client.query(`ALTER DATABASE ${name}_template IS_TEMPLATE false`);
+        await client.query(`DROP DATABASE ${name}_template`);
         for (const role of [names.DATABASE_ROLE, names.MONITOR_ROLE]) await client.query(`DROP ROLE IF EXISTS ${role}`);
       }),
     );
@@ -64,7 +84,7 @@ describe.skipIf(engineUnderTest === 'embedded' || !hasPsql)(
     test('makes a role that owns its database and may nothing beyond it', async () => {
       const { rows } = await as(server.username, name, (client) =>
         client.query(
-          `SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls AS may_more,
+          `SELECT rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls AS may_more,
                   pg_get_userbyid(datdba) AS owner,
                   (SELECT count(*)::int FROM pg_authid WHERE rolname LIKE $2 || '%' AND rolpassword LIKE 'SCRAM-SHA-256$%') AS hashed,
                   ARRAY(SELECT extname::text FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1) AS extensions
@@ -83,11 +103,7 @@ describe.skipIf(engineUnderTest === 'embedded' || !hasPsql)(
     });
 
     test('is all that the service needs: it migrates and serves as that role', async () => {
-      const url = new URL(server);
-      url.username = names.DATABASE_ROLE;
-      url.password = names.DATABASE_PASSWORD;
-      url.pathname = `/${name}`;
-      await using service = await startService({ env: { DATABASE_URL: url.href } });
+      await using service = await startService({ env: { DATABASE_URL: ownUrl() } });
       const ada = await service.signUp();
       await ada.client.prompts.create.mutate({ text: 'kept by a plain role' });
       const { hits } = await ada.client.prompts.similar.query({ query: 'kept by a plain role' });
@@ -114,10 +130,34 @@ describe.skipIf(engineUnderTest === 'embedded' || !hasPsql)(
     });
 
     test('lets nobody else into the database', async () => {
-      const { rows } = await as(server.username, name, (client) =>
-        client.query("SELECT has_database_privilege('public', current_database(), 'CONNECT') AS may"),
-      );
-      expect(rows).toEqual([{ may: false }]);
+      expect(await mayEverybodyConnect()).toBe(false);
     });
+
+    test('lets that role make a backup that was restored and compared, and restore it (LM-8)', async () => {
+      await using folder = await createTestFolder();
+      const env = {
+        DATA_DIR: folder.path,
+        DATABASE_URL: ownUrl(),
+        JWT_SECRET: 'tests-only-0123456789abcdef0123456789abcdef',
+        PG_DUMP: pgDump,
+      };
+      expect(await runProgram('cli.js', { args: ['backup'], env })).toMatchObject({ code: 0 });
+      expect(await runProgram('cli.js', { args: ['restore', '--replace'], env })).toMatchObject({ code: 0 });
+      const { rows } = await as(server.username, 'postgres', (client) =>
+        client.query<{ name: string; owner: string }>(
+          `SELECT datname AS name, pg_get_userbyid(datdba) AS owner FROM pg_database
+            WHERE pg_get_userbyid(datdba) = $1 AND datname <> $2`,
+          [names.DATABASE_ROLE, name],
+        ),
+      );
+      expect(rows).toEqual([{ name: expect.stringContaining('_replaced_'), owner: names.DATABASE_ROLE }]);
+      await as(server.username, 'postgres', (client) =>
+        client.query(`DROP DATABASE ${pg.escapeIdentifier(rows[0]?.name ?? '')}`),
+      );
+      // A restored database has a new one's rights.
+      await initialise();
+      expect(await mayEverybodyConnect()).toBe(false);
+      // Three programs of their own, each with a start to make.
+    }, 120_000);
   },
 );

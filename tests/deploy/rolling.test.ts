@@ -14,12 +14,12 @@ const program = join(debian ?? '', 'usr/sbin/nginx');
 /** Calls one after another until told to stop; answers every status. */
 function keepCalling(call: () => Promise<{ status: number }>) {
   const statuses: number[] = [];
-  let isOver = false;
+  const over = new AbortController();
   const done = (async () => {
-    while (!isOver) statuses.push((await call()).status);
+    while (!over.signal.aborted) statuses.push((await call()).status);
   })();
   const stop = async (): Promise<number[]> => {
-    isOver = true;
+    over.abort();
     await done;
     return statuses;
   };

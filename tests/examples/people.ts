@@ -12,7 +12,7 @@ const [alice, bob] = [await signUp('alice'), await signUp('bob')];
 
 const { id: projectId } = await alice.promptwell.projects.create.mutate({ name: 'Travel' });
 const { link, token } = await alice.promptwell.projects.invitations.create.mutate({ projectId, role: 'member' });
-console.log(`send this: ${new URL(link.replace(token, 'pwi_...'), 'https://promptwell.example.org')}`);
+console.log(`send this: ${new URL(link.replace(token, 'pwi_...'), 'https://promptwell.example.org').href}`);
 
 // Bob opens the link in a browser; a program accepts the token.
 const joined = await bob.promptwell.projects.invitations.accept.mutate({ token });

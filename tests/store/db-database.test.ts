@@ -240,6 +240,42 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
   });
 });
 
+it('keeps vectors of 2 000 dimensions, 8 kB each: the largest that an endpoint may give', async () => {
+  await using large = await createTestDatabase();
+  const { db } = large;
+  const dimensions = 2_000;
+  const spaceId = await ensureSpace(db, { name: 'large', dimensions });
+  const [projectId, userId] = [testDeps.ids.uuid(), testDeps.ids.uuid()];
+  await db.prisma.project.create({ data: { id: projectId, name: 'p' } });
+  const vectors = [1, 2].map((seed) =>
+    Float32Array.from({ length: dimensions }, (_, index) => Math.sin(seed * index + 1)),
+  );
+  for (const vector of vectors) {
+    const promptId = testDeps.ids.uuid();
+    const hash = 'f'.repeat(64);
+    await db.prisma.prompt.create({
+      data: { id: promptId, projectId, userId, text: 't', textHash: hash, status: 'completed' },
+    });
+    await db.read(
+      'INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector) VALUES ($1, $2, $3, $4, $5::vector)',
+      [projectId, promptId, spaceId, hash, toVectorLiteral(vector, dimensions)],
+    );
+  }
+  const rows = await db.read<{ distance: number; bytes: number }>(
+    `SELECT vector <=> $1::vector AS distance, pg_column_size(vector) AS bytes FROM embedding WHERE space_id = $2
+     ORDER BY 1`,
+    [toVectorLiteral(vectors[0] ?? new Float32Array(), dimensions), spaceId],
+  );
+  expect(rows[0]?.distance).toBeCloseTo(0, 6);
+  expect(rows).toHaveLength(2);
+  // In the row and not compressed: an exact scan reads no other table.
+  const [toast] = await db.read<{ bytes: string }>(
+    `SELECT pg_relation_size(reltoastrelid)::text AS bytes FROM pg_class WHERE relname = 'embedding'`,
+    [],
+  );
+  expect([Number(rows[0]?.bytes) > 8_000, toast?.bytes]).toEqual([true, '0']);
+});
+
 async function vectorStore(db: Database): Promise<(literal: string) => Promise<object[]>> {
   const spaceId = await ensureSpace(db, { name: 'tiny', dimensions: 3 });
   const [projectId, promptId, userId] = [testDeps.ids.uuid(), testDeps.ids.uuid(), testDeps.ids.uuid()];

@@ -4,6 +4,8 @@ import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'no
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Worker } from 'node:worker_threads';
+import { PGlite } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Config } from '../../src/config.js';
 import { openDatabase } from '../../src/platform/db/client.js';
@@ -179,6 +181,26 @@ describe('backups of the embedded database', () => {
     expect(await readdir(restored.setAside ?? '')).toContain('PG_VERSION');
     const db = await open(config);
     expect(await spaces(db)).toEqual(['before']);
+    await db.close();
+  });
+
+  it('are archives that PGlite itself reads and writes, so that other versions of this program restore them', async () => {
+    await using folder = await createTestFolder();
+    const config = embeddedConfig(folder.path);
+    const first = await open(config);
+    await addSpace(first, 'one');
+    await first.close();
+    const [backup] = await listBackups(config);
+    const bytes = await readFile(backup?.path ?? '');
+    const loadDataDir = new Blob([bytes], { type: 'application/x-gzip' });
+    const pglite = await PGlite.create({ extensions: { vector }, loadDataDir });
+    await pglite.exec("INSERT INTO space (name, dimensions) VALUES ('two', 3)");
+    const dumped = join(folder.path, 'dumped.tar.gz');
+    await writeFile(dumped, new Uint8Array(await (await pglite.dumpDataDir('gzip')).arrayBuffer()));
+    await pglite.close();
+    await restore(config, dumped);
+    const db = await open(config);
+    expect(await spaces(db)).toEqual(['one', 'two']);
     await db.close();
   });
 

@@ -44,7 +44,7 @@ async function reopen(test: TestDatabase, migrationsDir: string): Promise<Databa
 const appliedSql = 'SELECT migration_name AS name FROM _prisma_migrations ORDER BY migration_name';
 
 describe(`migrations on the ${engineUnderTest} engine`, () => {
-  it('are applied once, in order, each in one transaction that leaves nothing behind when it fails', async () => {
+  it('LM-9: are applied once, in order, each in one transaction that leaves nothing behind when it fails', async () => {
     await using test = await createTestDatabase();
     await using folder = await createTestFolder();
     await cp(ownMigrationsDir, folder.path, { recursive: true });

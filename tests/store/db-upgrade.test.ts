@@ -10,9 +10,10 @@ import { createTestDatabase, engineUnderTest, testDeps } from '../support/databa
 import { bareDatabase } from '../support/bare-database.js';
 import { withRaw } from '../support/raw.js';
 import { serveOn } from '../support/service.js';
+import { until } from '../support/wait.js';
 import { digests, fixtureAccount, readTables, writeRows } from '../support/upgrade/rows.js';
 
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const password = 'correct horse battery';
 const migrations = await readMigrations(ownMigrationsDir);
@@ -49,7 +50,11 @@ describe(`LM-10: an upgrade on the ${engineUnderTest} engine`, () => {
 
       {
         await using service = await serveOn(bare.env);
-        expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
+        await until(
+          'the service to be ready',
+          async () => ((await fetch(`${service.url}/readyz`)).status === 200 ? true : undefined),
+          60_000,
+        );
         const { tokens } = await service.client().auth.login.mutate({ username: fixtureAccount, password });
         const ada = service.client({ token: tokens.accessToken });
         const texts = (await ada.prompts.list.query({})).items.map(({ text }) => text);

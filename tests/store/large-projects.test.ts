@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import pg from 'pg';
 import { LargeProjects, type LargeProjectsDeps } from '../../src/features/large-projects/service.js';
 import { systemClock } from '../../src/kernel/clock.js';
@@ -20,14 +20,20 @@ let keepers: LargeProjects[];
 let built: string[];
 let logged: string[];
 
-beforeEach(async () => {
+beforeAll(async () => {
   test_ = await createTestDatabase();
+});
+afterAll(() => test_[Symbol.asyncDispose]());
+beforeEach(async () => {
   spaceId = await ensureSpace(test_.db, { name: 'kept', dimensions });
   [keepers, built, logged] = [[], [], []];
 });
+/** Nothing of one test is there in the next: neither rows nor indexes. */
 afterEach(async () => {
   for (const keeper of keepers) await keeper.close();
-  await test_[Symbol.asyncDispose]();
+  for (const { name } of await indexes()) await test_.db.read(`DROP INDEX ${name}`, []);
+  await test_.db.read('DELETE FROM project', []);
+  await test_.db.read('DELETE FROM space', []);
 });
 
 async function keep(deps: Partial<LargeProjectsDeps> = {}): Promise<LargeProjects> {

@@ -112,13 +112,17 @@ test('no statement of words can be built without the project it is bound to', ()
   }
 });
 
-test('projects whose ids end alike share no word', async () => {
-  const [left, right] = ['11111111-0000-7000-8000-abcdefabcdef', '22222222-0000-7000-8000-abcdefabcdef'] as const;
-  await store(test_.db, left, 'a shared secret');
-  await store(test_.db, right, 'nothing of it');
-  const reads = new PromptReads(test_.db, { ...tenant, projectId: right });
-  expect((await reads.askedWords('secret', 10)).map(({ prompts }) => prompts)).toEqual([0]);
-  expect(await reads.wordRows(search({ lexemes: ['secret'], seekers: ['secret'] }))).toEqual([]);
+test('the index holds no word that could be read, and keeps the words of projects apart', async () => {
+  const keys = async (project: string) =>
+    (
+      await test_.db.read<{ keys: string[] }>("SELECT prompt_word_keys($1::uuid, '{secret,other}')::text[] AS keys", [
+        project,
+      ])
+    )[0]?.keys ?? [];
+  const [left, right] = [await keys(projects[0]), await keys(projects[1])];
+  expect(new Set([...left, ...right]).size).toBe(4);
+  for (const key of left) expect(key).toMatch(/^-?\d+$/);
+  expect(await keys(projects[0])).toEqual(left);
 });
 
 const codePoints = (from: number, count: number): string =>

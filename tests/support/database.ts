@@ -66,7 +66,14 @@ export async function createServerDatabase(template = 'template0'): Promise<{ ur
   const name = freshName();
   url.pathname = `/${name}`;
   await administer((client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
-  const drop = () => administer((client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+  const drop = () =>
+    administer(async (client) => {
+      await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      // What a restore set aside; its name is cut to PostgreSQL's 63 bytes.
+      const aside = `SELECT datname FROM pg_database WHERE starts_with(datname, $1) AND datname LIKE '%\\_replaced\\_%'`;
+      const { rows } = await client.query<{ datname: string }>(aside, [name.slice(0, 34)]);
+      for (const { datname } of rows) await client.query(`DROP DATABASE IF EXISTS "${datname}" WITH (FORCE)`);
+    });
   return { url: url.href, [Symbol.asyncDispose]: async () => void (await drop()) };
 }
 

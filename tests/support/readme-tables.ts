@@ -99,7 +99,7 @@ function mayAs(role: Role, access: ProcedureMeta['access']): boolean {
 /** The README's table of who may call what. */
 export function procedureTable(all: readonly ProcedureFacts[]): string {
   const rows = all.map(({ path, kind, access }) => {
-    const mayRole = roles.map((role) => (access === 'administrator' ? 'administrator' : yesOrNo(mayAs(role, access))));
+    const mayRole = roles.map((role) => yesOrNo(mayAs(role, access)));
     const mayKey = ['public', 'user', ...keyScopes].includes(access);
     return [`\`${path}\``, kind, access, ...mayRole, yesOrNo(mayKey)];
   });

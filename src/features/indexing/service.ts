@@ -1,27 +1,58 @@
+import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
-import type { Database } from '../../platform/db/database.js';
+import type { Database, Tx } from '../../platform/db/database.js';
 import type { ServingSpace, Spaces } from '../../platform/embedding/spaces.js';
 import type { Log } from '../../platform/log.js';
-import { IndexingStore, type UnindexedPrompt } from './store.js';
+import { FillBatches } from './service/batches.js';
+import { IndexingStore } from './store.js';
+import { beforeAllIds, idAt } from './sweep.js';
 
-const batchSize = 32;
 /** How often prompts without a vector are looked for although nobody said there are any. */
 const sweepIntervalMs = 10 * 60_000;
+/** How often kept spaces are given the prompts of late, so that going back to one of them is complete at once. */
+const tailIntervalMs = 3_000;
+/** How far back such a look goes: a prompt is answered long before, and whatever is older waits for the sweep. */
+const tailMs = 15 * 60_000;
 /** The wait after a round that failed, because the embedder was full or the database away. */
 const retryMs = 2_000;
-const beforeAllIds = '00000000-0000-0000-0000-000000000000';
+
+/** What is filled while writers wait: the prompts of the last moments, and how long that may take. */
+const fillInMost = 64;
+const fillInMs = 2_000;
 
 /** What the indexer is made of. */
 export interface IndexingDeps {
   db: Database;
-  spaces: Spaces;
+  /** Which space serves, and the others that this process can fill. */
+  spaces: Spaces & { others(): ServingSpace[]; canServe(space: ServingSpace): boolean };
+  clock: Clock;
   log: Log;
+  /** This process: the owner of the claims it makes on spaces. */
+  processId: string;
+  /** Told when a space was given vectors, and when a look through all prompts found it full. */
+  onFilled: (space: ServingSpace, progress: { isFull: boolean }) => void;
 }
 
-/** The safety net: gives a vector to every prompt that came in without one, in the background lane. */
+/** Looks through the prompts of one space. */
+interface Sweeps {
+  batches: FillBatches;
+  /** How far the present whole one is. */
+  afterId: string;
+  /** When the last whole one ended, in monotonic milliseconds; null before the first. */
+  doneMs: number | null;
+}
+
+/**
+ * The safety net: gives a vector to every prompt that came in without one, first in the space that serves, then in every
+ * other one that is kept, in the background lane and in small batches.
+ *
+ * Shape: resumed anywhere, since the missing row is the only note of what is to be done. One process fills a space that
+ * does not serve; another takes over 10 s after it fell silent.
+ */
 export class IndexingService {
   readonly #deps: IndexingDeps;
   readonly #closing = new AbortController();
+  readonly #sweeps = new Map<number, Sweeps>();
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | undefined;
   #isAgain = false;
@@ -32,20 +63,35 @@ export class IndexingService {
 
   /** Looks for prompts without a vector now, and again once the present round is over. */
   wake(): void {
-    if (this.#closing.signal.aborted) return;
-    if (this.#round !== undefined) {
-      this.#isAgain = true;
-      return;
+    this.#begin(true);
+  }
+
+  /**
+   * Gives the prompts that lack a vector in `space` theirs now, at most `limit`; answers those that have none after all,
+   * because their texts cannot be embedded.
+   */
+  async fillNow(space: ServingSpace, limit: number): Promise<string[]> {
+    const batches = this.#batches(space);
+    await batches.store(await new IndexingStore(this.#deps.db, space).next(beforeAllIds, limit));
+    return batches.refused();
+  }
+
+  /**
+   * Fills what lacks a vector inside a transaction that keeps writers out meanwhile, those left out that get none; false,
+   * and nothing stored, when there are more than `fillInMost`, or when they cannot be embedded in `fillInMs`.
+   */
+  async fillIn(tx: Tx, space: ServingSpace, refusedIds: readonly string[]): Promise<boolean> {
+    const missing = await new IndexingStore(this.#deps.db, space).missing(tx, refusedIds, fillInMost + 1);
+    if (missing.length > fillInMost) return false;
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(fillInMs)]);
+    try {
+      await this.#batches(space).storeIn(tx, missing, signal);
+      return true;
+    } catch (cause) {
+      const isEmbedder = cause instanceof Fault && ['cancelled', 'unprocessable', 'overloaded'].includes(cause.kind);
+      if (!isEmbedder) throw cause;
+      return false;
     }
-    clearTimeout(this.#timer);
-    this.#isAgain = false;
-    this.#round = this.#index().then(
-      (count) => this.#rest(count, sweepIntervalMs),
-      (cause: unknown) => {
-        this.#deps.log.warn({ err: cause }, 'indexing stopped; trying again');
-        this.#rest(0, retryMs);
-      },
-    );
   }
 
   /** Stops after the batch that runs. */
@@ -55,76 +101,105 @@ export class IndexingService {
     await this.#round;
   }
 
-  #rest(count: number, delayMs: number): void {
-    if (count > 0) this.#deps.log.info({ prompts: count }, 'indexed prompts that had no vector');
+  #begin(isAsked: boolean): void {
+    if (this.#closing.signal.aborted) return;
+    if (this.#round !== undefined) {
+      this.#isAgain = true;
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#isAgain = false;
+    this.#round = this.#index(isAsked).then(
+      () => this.#rest(this.#deps.spaces.others().length > 0 ? tailIntervalMs : sweepIntervalMs),
+      (cause: unknown) => {
+        this.#deps.log.warn({ err: cause }, 'indexing stopped; trying again');
+        this.#rest(retryMs);
+      },
+    );
+  }
+
+  #rest(delayMs: number): void {
     this.#round = undefined;
     if (this.#closing.signal.aborted) return;
     if (this.#isAgain) return this.wake();
-    this.#timer = setTimeout(() => this.wake(), delayMs);
+    this.#timer = setTimeout(() => this.#begin(false), delayMs);
     this.#timer.unref();
   }
 
-  async #index(): Promise<number> {
-    const space = this.#deps.spaces.active();
-    const store = new IndexingStore(this.#deps.db, space);
-    let count = 0;
-    let afterId = beforeAllIds;
-    while (!this.#closing.signal.aborted) {
-      const prompts = await store.next(afterId, batchSize);
-      const last = prompts.at(-1);
-      if (last === undefined) return count;
-      count += await this.#indexBatch({ space, store }, prompts);
-      afterId = last.id;
+  async #index(isAsked: boolean): Promise<void> {
+    const { spaces, log } = this.#deps;
+    const active = spaces.active();
+    // A process without the model of the space that serves leaves it to the others.
+    const count = spaces.canServe(active) ? await this.#sweep(active, isAsked, () => true) : 0;
+    if (count > 0) log.info({ prompts: count, space: active.name }, 'indexed prompts that had no vector');
+    for (const space of spaces.others()) {
+      if (this.#isAgain || this.#closing.signal.aborted) return;
+      await this.#fill(space);
     }
-    return count;
   }
 
-  /** Texts are embedded by project: what one project embedded is never told to another, not even by its speed. */
-  async #indexBatch(round: Round, prompts: readonly UnindexedPrompt[]): Promise<number> {
-    let count = 0;
-    for (const ofProject of byProject(prompts)) count += await this.#indexGroup(round, ofProject);
-    return count;
-  }
-
-  /** A text that cannot be embedded costs its neighbours nothing: each is then tried alone. */
-  async #indexGroup(round: Round, prompts: readonly UnindexedPrompt[]): Promise<number> {
+  /** Goes on with a space until it is full, or until the one that serves has work, or another process has the claim. */
+  async #fill(space: ServingSpace): Promise<void> {
+    const { db, processId } = this.#deps;
+    const store = new IndexingStore(db, space);
     try {
-      await this.#embedAndStore(round, prompts);
-      return prompts.length;
-    } catch (cause) {
-      if (!(cause instanceof Fault) || cause.kind !== 'unprocessable') throw cause;
-      let count = 0;
-      if (prompts.length > 1) for (const prompt of prompts) count += await this.#indexGroup(round, [prompt]);
-      else this.#deps.log.warn({ err: cause, promptId: prompts[0]?.id }, 'a text cannot be embedded');
-      return count;
+      await this.#sweep(space, false, async () => !this.#isAgain && (await store.claim(processId)));
+    } finally {
+      if (this.#closing.signal.aborted) await store.release(processId).catch(() => undefined);
     }
   }
 
-  async #embedAndStore({ space, store }: Round, prompts: readonly UnindexedPrompt[]): Promise<void> {
-    const embedded = await space.embedder.embed(
-      prompts.map(({ text }) => text),
-      { lane: 'background', scope: prompts[0]?.projectId ?? '', signal: this.#closing.signal },
-    );
-    const vectors = prompts.flatMap((prompt, index) => {
-      const one = embedded[index];
-      return one === undefined ? [] : [{ prompt, ...one }];
-    });
-    await this.#deps.db.transaction((tx) => store.put(tx, vectors));
+  /**
+   * Looks through the prompts, all of them when that is due or asked for, else those of late; goes on with a whole look
+   * that was stopped. Stores while `mayStore`; answers how many got a vector.
+   */
+  async #sweep(space: ServingSpace, isAsked: boolean, mayStore: () => boolean | Promise<boolean>): Promise<number> {
+    const { clock, onFilled } = this.#deps;
+    const sweeps = this.#sweepsOf(space);
+    const isWhole = isAsked || this.#isDue(sweeps);
+    const from = isWhole ? sweeps.afterId : idAt(clock.nowMs() - tailMs);
+    if (isWhole && from === beforeAllIds) sweeps.batches.forgetRefused();
+    const { count, isDone, lastId } = await this.#walk(space, from, mayStore);
+    if (isWhole) sweeps.afterId = isDone ? beforeAllIds : lastId;
+    if (!isWhole || !isDone) return count;
+    sweeps.doneMs = clock.monotonicMs();
+    onFilled(space, { isFull: true });
+    return count;
   }
-}
 
-/** One look for prompts without a vector, in one space. */
-interface Round {
-  space: ServingSpace;
-  store: IndexingStore;
-}
-
-function byProject(prompts: readonly UnindexedPrompt[]): UnindexedPrompt[][] {
-  const groups = new Map<string, UnindexedPrompt[]>();
-  for (const prompt of prompts) {
-    const group = groups.get(prompt.projectId);
-    if (group === undefined) groups.set(prompt.projectId, [prompt]);
-    else group.push(prompt);
+  /** A whole look that was stopped goes on; a new one is due every ten minutes. */
+  #isDue({ doneMs, afterId }: Sweeps): boolean {
+    return doneMs === null || afterId !== beforeAllIds || this.#deps.clock.monotonicMs() - doneMs >= sweepIntervalMs;
   }
-  return [...groups.values()];
+
+  /** Stores batch after batch until nothing is missing; `isDone` is false when it was stopped before. */
+  async #walk(space: ServingSpace, fromId: string, mayStore: () => boolean | Promise<boolean>) {
+    const { db, onFilled, spaces } = this.#deps;
+    const { batches } = this.#sweepsOf(space);
+    const store = new IndexingStore(db, space);
+    let count = 0;
+    for (let lastId = fromId; ; ) {
+      const prompts = await store.next(lastId, batches.size);
+      const last = prompts.at(-1);
+      if (last === undefined) return { count, isDone: true, lastId };
+      if (this.#closing.signal.aborted || !(await mayStore())) return { count, isDone: false, lastId };
+      count += await batches.store(prompts);
+      lastId = last.id;
+      onFilled(space, { isFull: false });
+      await batches.giveWay(spaces.active());
+    }
+  }
+
+  #sweepsOf(space: ServingSpace): Sweeps {
+    const known = this.#sweeps.get(space.id);
+    if (known !== undefined) return known;
+    const sweeps = { batches: this.#batches(space), afterId: beforeAllIds, doneMs: null };
+    this.#sweeps.set(space.id, sweeps);
+    return sweeps;
+  }
+
+  #batches(space: ServingSpace): FillBatches {
+    const { db, log } = this.#deps;
+    return new FillBatches({ db, log, space, signal: this.#closing.signal });
+  }
 }

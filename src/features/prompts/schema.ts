@@ -198,7 +198,7 @@ export interface SimilarHit {
   prompt: PromptView;
   /**
    * What the order follows. `meaning`: cosine similarity in [-1, 1]. `words`: from 0 to 1, the share of the query's words
-   * found, weighed by their rarity in the project. `hybrid`: (similarity + half the words' score) / 1.5. The query's own
+   * found, weighed by their rarity in the project. `hybrid`: (similarity + 0.3 times the words' score) / 1.3. The query's own
    * text has 1 in each, or the rounding of its vector less.
    */
   score: number;

@@ -1,5 +1,6 @@
+import { rm } from 'node:fs/promises';
 import type { Clock } from '../../kernel/clock.js';
-import { fileStamp, readBackups } from './backups.js';
+import { fileStamp, readBackups, removeDrafts } from './backups.js';
 import {
   beginCluster,
   clustersSetAside,
@@ -28,6 +29,7 @@ interface ClusterDeps {
 export async function openCluster(deps: ClusterDeps): Promise<PgliteThread> {
   const { folder, threadUrl } = deps;
   await dropUnfinished(folder);
+  await tidy(deps);
   if (!(await hasCluster(folder))) return makeCluster(deps);
   try {
     return await startThread(threadUrl, { folder: folder.cluster });
@@ -39,6 +41,12 @@ export async function openCluster(deps: ClusterDeps): Promise<PgliteThread> {
       { cause },
     );
   }
+}
+
+/** Removes what a kill left of backups and their trials; the folder is locked, so that nobody else is at them. */
+async function tidy({ folder, clock }: ClusterDeps): Promise<void> {
+  await rm(folder.scratch, { recursive: true, force: true });
+  await removeDrafts(folder.backups, clock.nowMs());
 }
 
 async function makeCluster(deps: ClusterDeps): Promise<PgliteThread> {

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type pg from 'pg';
 import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
@@ -67,7 +66,7 @@ interface ArchiveDeps {
  * Faults: `FolderError` when it does not open.
  */
 export async function readArchive(deps: ArchiveDeps): Promise<{ contents: Contents; schema: string | null }> {
-  const scratch = scratchOf(deps.folder);
+  const { scratch } = deps.folder;
   await rm(scratch, { recursive: true, force: true });
   try {
     const thread = await startThread(deps.threadUrl, { folder: scratch, tarball: deps.file });
@@ -90,6 +89,3 @@ export async function newestMigration(client: pg.ClientBase): Promise<BackupReco
   if (record.rows[0]?.is !== true) return null;
   return (await client.query<{ name: string | null }>(newestMigrationSql)).rows[0]?.name ?? null;
 }
-
-/** Where a backup is tried; what a kill left there goes at the next start. */
-export const scratchOf = (folder: DataFolder): string => join(folder.root, 'pg.verify');

@@ -1,13 +1,12 @@
 import pg from 'pg';
-import { rm } from 'node:fs/promises';
 import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
 import { aloneEmbedded } from './alone.js';
-import { addBackup, observed, readBackups, removeDrafts } from './backups.js';
+import { addBackup, observed, readBackups } from './backups.js';
 import { ChangeTimer } from './change-timer.js';
 import { openCluster } from './cluster.js';
-import { makeEmbeddedBackup, markSql, newestMigration, scratchOf } from './embedded-backups.js';
+import { makeEmbeddedBackup, markSql, newestMigration } from './embedded-backups.js';
 import { EmbeddedBell } from './embedded-bell.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
@@ -50,7 +49,6 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
   await securePrivateFolder(folder.root);
   const unlock = await lockFolder(folder.root, deps.ids);
   try {
-    await tidy(folder, deps.clock);
     const thread = await openCluster({ folder, ...deps, seedTarball: deps.seedTarball });
     try {
       const schema = await migrateThrough(thread, folder, deps);
@@ -63,12 +61,6 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
     await unlock();
     throw cause;
   }
-}
-
-/** Removes what a kill left behind; the folder is locked, so that nobody else is at it. */
-async function tidy(folder: DataFolder, clock: Clock): Promise<void> {
-  await rm(scratchOf(folder), { recursive: true, force: true });
-  await removeDrafts(folder.backups, clock.nowMs());
 }
 
 /** The newest migration that is applied now. */

@@ -27,10 +27,12 @@ const kindOfSqlState: Readonly<Record<string, FaultKind>> = {
   '2201W': 'invalid',
   '54000': 'invalid',
   '54001': 'invalid',
+  '23503': 'notFound',
   '23505': 'conflict',
   '40001': 'conflict',
   '40P01': 'conflict',
   '57014': 'timeout',
+  '55P03': 'overloaded',
   '53100': 'overloaded',
   '53300': 'overloaded',
   '57P01': 'overloaded',
@@ -64,6 +66,7 @@ const slowPattern = /Query read timeout/;
 /** What a caller reads; never the database's own words, which may hold SQL or another tenant's data. */
 const sayings: Partial<Record<FaultKind, string>> = {
   invalid: 'The database cannot hold a value of the input.',
+  notFound: 'What this belongs to is gone.',
   conflict: 'Something else changed this at the same time, or it exists already.',
   timeout: 'The database did not answer in time.',
   overloaded: 'The database is away or busy; try again shortly.',

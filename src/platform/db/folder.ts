@@ -10,6 +10,8 @@ export interface DataFolder {
   /** There while the cluster is being made for the first time: one cut short holds nothing and is made anew. */
   unfinished: string;
   backups: string;
+  /** Where a backup is tried. */
+  scratch: string;
 }
 
 /** Where things are under `dataDir`. */
@@ -20,6 +22,7 @@ export function dataFolder(dataDir: string): DataFolder {
     cluster: join(root, 'pg'),
     unfinished: join(root, 'pg.unfinished'),
     backups: join(root, 'backups'),
+    scratch: join(root, 'pg.verify'),
   };
 }
 

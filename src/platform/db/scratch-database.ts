@@ -19,6 +19,15 @@ const localeSql = `SELECT pg_encoding_to_char(encoding) AS encoding, datcollate 
   datlocprovider AS provider, coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS locale
   FROM pg_database AS d WHERE datname = current_database()`;
 
+/**
+ * Empty but for extensions that only a superuser may create, so that a plain role can restore what uses them; of the same
+ * encoding and locale, or it cannot be taken. Source: `deploy/postgres/init.sh` makes it.
+ */
+const templateSql = `SELECT t.datname AS name FROM pg_database AS d JOIN pg_database AS t
+    ON t.datname = d.datname || '_template' AND t.datistemplate
+   AND (t.encoding, t.datcollate, t.datctype, t.datlocprovider) = (d.encoding, d.datcollate, d.datctype, d.datlocprovider)
+ WHERE d.datname = current_database()`;
+
 /** A URL like `url`, to another database of the same server. */
 export function databaseUrl(url: string, database: string): string {
   const other = new URL(url);
@@ -55,11 +64,13 @@ export async function withConnection<T>(
 /**
  * Makes an empty database beside the one of `client`, with the same encoding and locale.
  *
+ * Shape: from `<its name>_template` where there is one, which may hold extensions; else from template0.
  * Faults: `DatabaseStartError` when the role may not, or the disk is full.
  */
 export async function createBeside(client: pg.ClientBase, name: string): Promise<void> {
   const locale = (await client.query<Locale>(localeSql)).rows[0];
   if (locale === undefined) throw new Error('the connection is to no database');
+  const template = (await client.query<{ name: string }>(templateSql)).rows[0]?.name ?? 'template0';
   const text = (value: string): string => pg.escapeLiteral(value);
   const provided = {
     c: '',
@@ -68,7 +79,9 @@ export async function createBeside(client: pg.ClientBase, name: string): Promise
   }[locale.provider];
   const like = `ENCODING ${text(locale.encoding)} LC_COLLATE ${text(locale.collate)} LC_CTYPE ${text(locale.ctype)}`;
   await client
-    .query(`CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE template0 ${like}${provided ?? ''}`)
+    .query(
+      `CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE ${pg.escapeIdentifier(template)} ${like}${provided ?? ''}`,
+    )
     .catch((cause: unknown) => {
       throw new DatabaseStartError(
         `No database could be made on the server to restore into (${messageOf(cause)}). The role of DATABASE_URL needs the right, as a superuser gives it: ALTER ROLE ... CREATEDB`,

@@ -24,8 +24,10 @@ export interface ScrubDeps {
 
 /** How long a table's lock is waited for: everybody who asks for the table meanwhile waits behind. */
 const lockTimeoutMs = 5_000;
-/** Tries for a table that is locked, or whose deleted rows somebody may still see. */
-const tries = 3;
+/** Further tries of a table that is locked. */
+const lockRetries = 2;
+/** Further tries, of all tables together, while deleted rows may still be seen: autovacuum and short reads are over by then. */
+const visibilityRetries = 20;
 const retryMs = 1_000;
 /** As long as it takes; pg's own deadline is a timer, whose longest time this is. */
 const noTimeoutMs = 2 ** 31 - 1;
@@ -58,13 +60,14 @@ export async function scrub(deps: ScrubDeps): Promise<ScrubbedTable[]> {
     await client.query('SET statement_timeout = 0');
     const { rows } = await client.query<{ table: string }>(tablesSql);
     const scrubbed: ScrubbedTable[] = [];
-    for (const { table } of rows) scrubbed.push(await scrubTable(client, table, deps));
+    const patience = { retries: visibilityRetries };
+    for (const { table } of rows) scrubbed.push(await scrubTable(client, { table, patience }, deps));
     const isSuperuser = await client.query<{ is: boolean }>(
       'SELECT rolsuper AS is FROM pg_roles WHERE rolname = current_user',
     );
     if (isSuperuser.rows[0]?.is === true) await client.query(forgetStatisticsSql);
     await client.query({ text: 'ANALYZE (SKIP_LOCKED)', query_timeout: noTimeoutMs } as pg.QueryConfig);
-    scrubbed.push(await scrubTable(client, 'pg_catalog.pg_statistic', deps));
+    scrubbed.push(await scrubTable(client, { table: 'pg_catalog.pg_statistic', patience }, deps));
     return scrubbed;
   } finally {
     await release();
@@ -88,17 +91,30 @@ async function ownSession({ db, config }: ScrubDeps): Promise<{ client: pg.Clien
   };
 }
 
-async function scrubTable(client: pg.ClientBase, table: string, { clock, onTable }: ScrubDeps): Promise<ScrubbedTable> {
+async function scrubTable(
+  client: pg.ClientBase,
+  { table, patience }: { table: string; patience: { retries: number } },
+  { clock, onTable }: ScrubDeps,
+): Promise<ScrubbedTable> {
   const startedMs = clock.monotonicMs();
-  let outcome = await rewrite(client, table);
-  for (let tried = 1; tried < tries && (outcome.failure !== null || outcome.remaining > 0); tried += 1) {
+  const locked = { retries: lockRetries };
+  for (;;) {
+    const outcome = await rewrite(client, table);
+    const budget = outcome.failure === null ? patience : locked;
+    const isDone = (outcome.failure === null && outcome.remaining === 0) || budget.retries === 0;
+    if (isDone) return report(outcome);
+    budget.retries -= 1;
     await delay(retryMs);
-    outcome = await rewrite(client, table);
   }
-  const scrubbed = { table, durationMs: clock.monotonicMs() - startedMs, ...outcome };
-  onTable?.(scrubbed);
-  return scrubbed;
+  function report(outcome: Outcome): ScrubbedTable {
+    const scrubbed = { table, durationMs: clock.monotonicMs() - startedMs, ...outcome };
+    onTable?.(scrubbed);
+    return scrubbed;
+  }
 }
+
+/** How one rewriting ended. */
+type Outcome = Pick<ScrubbedTable, 'remaining' | 'failure'>;
 
 /** What the server says beside its answers; words are in its own language, codes are not. */
 interface Notice {
@@ -111,7 +127,7 @@ interface Notice {
 const informative = '00000';
 
 /** The server tells what it could not remove, or that it skipped the table, in notices of the statement. */
-async function rewrite(client: pg.ClientBase, table: string): Promise<Pick<ScrubbedTable, 'remaining' | 'failure'>> {
+async function rewrite(client: pg.ClientBase, table: string): Promise<Outcome> {
   let remaining = 0;
   let failure: string | null = null;
   const listen = ({ code, message, detail }: Notice): void => {

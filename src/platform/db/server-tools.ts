@@ -51,7 +51,14 @@ export class ServerTools {
   async restore(file: string, database: string, isWhole: boolean): Promise<void> {
     const how = isWhole ? '--single-transaction' : '--exit-on-error';
     const options = ['--no-owner', '--no-privileges', '--no-comments', '--no-password', how];
-    await this.#run(this.#pgRestore, [...options, `--dbname=${database}`, file]);
+    await this.#run(this.#pgRestore, [...options, `--dbname=${database}`, file]).catch((cause: unknown) => {
+      // pg_restore 17 sets transaction_timeout, which servers before 17 do not know.
+      if (!/unrecognized configuration parameter/.test(messageOf(cause))) throw cause;
+      throw new DatabaseStartError(
+        `${this.#pgRestore} is newer than the server, which does not understand it. Use the client of the server's own version: install it, or name its pg_dump in PG_DUMP. (${messageOf(cause)})`,
+        { cause },
+      );
+    });
   }
 
   get #pgDump(): string {

@@ -123,10 +123,22 @@ export const catalogue = {
     help: 'Embedding threads that died and were replaced.',
     labels: {},
   },
+  spaceMissing: {
+    kind: 'gauge',
+    name: 'promptwell_space_missing_prompts',
+    help: 'Prompts without a vector in a space, by the name of the space.',
+    labels: { space: null },
+  },
+  modelFetch: {
+    kind: 'gauge',
+    name: 'promptwell_model_fetch_ratio',
+    help: 'How much of the neural model is on this machine, from 0 to 1; 1 where none is to be fetched.',
+    labels: {},
+  },
   similarityDuration: {
     kind: 'histogram',
     name: 'promptwell_similarity_duration_seconds',
-    help: 'Time of a similarity search, embedding included: by vectors (exact or indexed), by words, or by both.',
+    help: 'Time of the statements of a similarity search: by vectors (exact, or through an index), by words, or by both.',
     labels: { lane: ['exact', 'hnsw', 'words', 'hybrid'] },
     buckets: callSeconds,
   },

@@ -1,5 +1,6 @@
 import type { Database } from '../db/database.js';
-import type { Embedder } from '../embedding/embedder.js';
+import type { Embedders } from '../embedding/embedders.js';
+import type { Spaces } from '../embedding/spaces.js';
 import { diskOf } from './disk.js';
 import type { Metrics } from './registry.js';
 
@@ -11,15 +12,27 @@ export interface Gauged {
   dataDir: string;
   db: Database;
   annIndexes: { states(): Record<(typeof annStates)[number], number> };
-  embedder: Embedder;
-  space: string;
+  embedders: Pick<Embedders, 'waiting'>;
+  spaces: Pick<Spaces, 'active'>;
+  /** How many prompts have no vector in each space. */
+  missing(): { space: string; prompts: number }[];
+  /** How much of the neural model is here, from 0 to 1. */
+  fetchedShare(): number;
   passwords: { readonly waiting: number };
 }
 
 /** Sets the gauges whose truth lives elsewhere, each time that Prometheus asks. */
 export function collectGauges(metrics: Metrics, gauged: Gauged): void {
-  const { version, dataDir, db, annIndexes, embedder, space, passwords } = gauged;
-  metrics.buildInfo.set({ version, engine: db.engine, space }, 1);
+  const { version, dataDir, db, annIndexes, embedders, spaces, passwords } = gauged;
+  metrics.collect('buildInfo', (gauge) => {
+    gauge.reset();
+    gauge.set({ version, engine: db.engine, space: spaces.active().name }, 1);
+  });
+  metrics.collect('spaceMissing', (gauge) => {
+    gauge.reset();
+    for (const { space, prompts } of gauged.missing()) gauge.set({ space }, prompts);
+  });
+  metrics.collect('modelFetch', (gauge) => gauge.set(gauged.fetchedShare()));
   metrics.collect('databasePool', (gauge) => {
     const { totalCount, idleCount, waitingCount } = db.pool;
     gauge.set({ state: 'active' }, totalCount - idleCount);
@@ -37,7 +50,7 @@ export function collectGauges(metrics: Metrics, gauged: Gauged): void {
   });
   metrics.collect('passwordQueue', (gauge) => gauge.set(passwords.waiting));
   metrics.collect('embeddingQueue', (gauge) => {
-    const { waiting } = embedder.state();
+    const waiting = embedders.waiting();
     gauge.set({ lane: 'interactive' }, waiting.interactive);
     gauge.set({ lane: 'background' }, waiting.background);
   });

@@ -21,6 +21,8 @@ interface GaugeOf<Labels> {
   set(...args: Observed<Labels, [value: number]>): void;
   inc(...args: Observed<Labels, [by?: number]>): void;
   dec(...args: Observed<Labels, [by?: number]>): void;
+  /** Forgets every series, for a gauge whose labels name what may be gone. */
+  reset(): void;
 }
 
 /** A distribution. */

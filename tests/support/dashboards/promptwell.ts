@@ -247,9 +247,22 @@ const search: Panel[] = [
     series: { threads: increase(metric.embeddingThreadsReplaced, '1h') },
   },
   {
+    title: 'Prompts without a vector, by space',
+    about: 'Falls to 0 while a space is filled. Stays: see the log of indexing, and texts waiting.',
+    unit: 'short',
+    series: { '{{space}}': `max by (space) (${metric.spaceMissing})` },
+  },
+  {
+    title: 'Neural model fetched',
+    about: 'On its way to a process that fetches it in the background; 100 % where nothing is fetched.',
+    unit: 'percentunit',
+    max: 1,
+    series: { fetched: `min(${metric.modelFetch})` },
+  },
+  {
     title: 'Time of a search, by lane',
     about:
-      'Embedding included. exact grows with a project, hnsw is the index of a large one, words and hybrid read texts too.',
+      'Without the embedding. exact grows with a project, hnsw is the index of a large one, words and hybrid read texts too.',
     unit: 's',
     series: quantiles(metric.similarityDuration, 'lane'),
   },

@@ -12,9 +12,9 @@ import type { CreatePromptInput, PromptView, StreamPromptInput } from '../schema
 import { type Inserted, insertPrompt } from '../store/insertion.js';
 import { type KeyedPrompt, PromptReads } from '../store/reads.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
-import { type NewPrompt, PromptWrites } from '../store/writes.js';
+import { type NewPrompt, PromptWrites, SpaceMovedError } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
-import { embedText, type PromptDeps, tenantOf } from './deps.js';
+import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
 import type { Generation, Generations } from './generation.js';
 
 /** A prompt that was stored, by this call or an earlier one with the same key. */
@@ -112,13 +112,18 @@ export class PromptCreation {
 
   /** Stores a prompt that no model is asked for, with its vector, at once; null when its key was taken meanwhile. */
   async #store(access: ProjectAccess, input: Input, hash: string): Promise<Begun | null> {
-    const space = this.#deps.spaces.active();
-    const vector = await embedText(space, access, input.text);
-    const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: null });
-    const stored = await this.#insert(access, { space, prompt, vector, asked: null });
-    if (stored === null) return null;
-    this.#deps.observer.onFinished('completed');
-    return { type: 'ended', prompt: stored.view, fault: null };
+    return inServingSpace(this.#deps.spaces, async (space) => {
+      const vector = await embedText(space, access, input.text);
+      const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: null });
+      const stored = await this.#insert(access, { space, prompt, vector, asked: null });
+      if (stored !== null) {
+        this.#deps.observer.onFinished('completed');
+        return { type: 'ended', prompt: stored.view, fault: null };
+      }
+      const serving = await this.#deps.spaces.refresh();
+      if (serving.id !== space.id) throw new SpaceMovedError('another space serves by now');
+      return null;
+    });
   }
 
   /** Stores a pending prompt, durably, and begins its generation; null when its key was taken meanwhile. */

@@ -10,6 +10,7 @@ import type { LlmUsage } from '../../../platform/llm/provider.js';
 import type { Log } from '../../../platform/log.js';
 import type { PromptBucket } from '../../../platform/throttle.js';
 import type { Tenant } from '../store/statements.js';
+import { SpaceMovedError } from '../store/writes.js';
 
 /** What the prompt services tell the metrics. */
 export interface PromptObserver {
@@ -66,6 +67,22 @@ export const tenantOf = ({ id, dimensions }: ServingSpace, projectId: string): T
   spaceId: id,
   dimensions,
 });
+
+/** How often a write is begun anew because the space changed underneath; each time takes one more switch. */
+const mostMoves = 3;
+
+/** Runs `work` in the space that serves; once more, in the new one, whenever another serves by its commit. */
+export async function inServingSpace<T>(spaces: Spaces, work: (space: ServingSpace) => Promise<T>): Promise<T> {
+  let space = spaces.active();
+  for (let moves = 0; ; moves += 1) {
+    try {
+      return await work(space);
+    } catch (cause) {
+      if (!(cause instanceof SpaceMovedError) || moves === mostMoves) throw cause;
+      space = await spaces.refresh();
+    }
+  }
+}
 
 /** The vector of a text that a caller waits for. Faults: those of `Embedder.embed`. */
 export async function embedText(

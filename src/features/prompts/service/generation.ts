@@ -10,7 +10,7 @@ import type { Tenant } from '../store/statements.js';
 import { type NewResponse, PromptWrites } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
 import { ask, type ModelAnswer, responseOf } from './answer.js';
-import { embedText, type PromptDeps } from './deps.js';
+import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
 
 /** A cut stream that is not resumed within this is given up, and its model with it. */
 const resumeGraceMs = 1_000;
@@ -22,7 +22,7 @@ const mayPass: ReadonlySet<FaultKind> = new Set(['overloaded', 'timeout', 'confl
 
 /** A stored pending prompt and the model it is for. */
 export interface GenerationJob {
-  /** The space that served when the prompt was stored: its vector is made and kept there. */
+  /** The space that served when the prompt was stored; its vector is kept in the one that serves at its end. */
   space: ServingSpace;
   tenant: Tenant;
   userId: string;
@@ -37,6 +37,13 @@ export interface GenerationJob {
   needsVector: boolean;
   /** True when somebody waits for the whole answer: then no stream's end cancels it. */
   isPinned: boolean;
+}
+
+/** What is stored together at the end. */
+interface Storing {
+  answer: ModelAnswer;
+  response: NewResponse;
+  vector: EmbeddedText | null;
 }
 
 /** How a generation ended, as it was stored. */
@@ -130,7 +137,7 @@ export class Generation {
 
   async #run(): Promise<GenerationEnd> {
     const { chosen, request } = this.#job;
-    const vector = this.#job.needsVector ? this.#embed() : Promise.resolve(null);
+    const vector = this.#job.needsVector ? this.#embed(this.#job.space) : Promise.resolve(null);
     const answer = await ask(chosen, request, {
       signal: this.#abort.signal,
       monotonicMs: () => this.#deps.clock.monotonicMs(),
@@ -148,9 +155,9 @@ export class Generation {
   }
 
   /** An embedder that is full or down never costs an answer: the indexer adds the vector later. */
-  async #embed(): Promise<EmbeddedText | null> {
+  async #embed(space: ServingSpace): Promise<EmbeddedText | null> {
     try {
-      return await embedText(this.#job.space, this.#job.tenant, this.#job.text);
+      return await embedText(space, this.#job.tenant, this.#job.text);
     } catch (cause) {
       this.#deps.log.warn({ err: cause, promptId: this.#job.promptId }, 'not embedded now; the indexer will');
       this.#deps.onUnindexed();
@@ -162,17 +169,26 @@ export class Generation {
     const response = responseOf(answer, { id: this.#deps.ids.uuid(), promptId: this.#job.promptId }, this.#job.chosen);
     for (const delayMs of storeRetriesMs) {
       try {
-        return await this.#store(answer, response, vector);
+        return await this.#storeWhereServing(answer, response, vector);
       } catch (cause) {
         if (!(cause instanceof Fault) || !mayPass.has(cause.kind)) throw cause;
         await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
     }
-    return this.#store(answer, response, vector);
+    return this.#storeWhereServing(answer, response, vector);
   }
 
-  #store(answer: ModelAnswer, response: NewResponse, vector: EmbeddedText | null): Promise<PromptView> {
-    const { tenant, promptId, textHash, isPushed, reservation } = this.#job;
+  /** While the model answered, another space may have come to serve. */
+  #storeWhereServing(answer: ModelAnswer, response: NewResponse, first: EmbeddedText | null): Promise<PromptView> {
+    const { space: begun, tenant } = this.#job;
+    return inServingSpace(this.#deps.spaces, async (space) => {
+      const vector = first === null || space.id === begun.id ? first : await this.#embed(space);
+      return this.#store(tenantOf(space, tenant.projectId), { answer, response, vector });
+    });
+  }
+
+  #store(tenant: Tenant, { answer, response, vector }: Storing): Promise<PromptView> {
+    const { promptId, textHash, isPushed, reservation } = this.#job;
     const { db, processId } = this.#deps;
     return db.transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);

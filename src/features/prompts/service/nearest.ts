@@ -39,19 +39,17 @@ export async function findNearest(
 
 /** The answer of a project's own index of about so many vectors; null when the exact lane is called for. */
 async function throughIndex(reads: PromptReads, search: Search, vectors: number): Promise<Nearest | null> {
-  const candidates = await countPassing(reads, search, vectors);
-  if (candidates < leastForIndex(vectors)) return null;
-  for (const depth of searchDepths(vectors, search.limit)) {
+  const isFiltered = Object.keys(search.filter).length > 0;
+  // Counted no further than it decides anything.
+  const candidates = isFiltered ? await reads.countVectors(search, leastForIndex(vectors)) : vectors;
+  if (isFiltered && candidates < leastForIndex(vectors)) return null;
+  for (const depth of searchDepths(vectors, { limit: search.limit, isFiltered })) {
     const nearby = await reads.nearby(search, depth);
     if (nearby.found < search.limit) return null;
     if (!mayMissNewer(nearby, { limit: search.limit, depth })) return { rows: nearby.rows, lane: 'hnsw', candidates };
   }
   return null;
 }
-
-/** How many vectors pass the filter, counted no further than it decides anything. */
-const countPassing = async (reads: PromptReads, search: Search, vectors: number): Promise<number> =>
-  Object.keys(search.filter).length === 0 ? vectors : reads.countVectors(search, leastForIndex(vectors));
 
 /** Whether equal distances reach from the last hit to the last candidate, and perhaps beyond it. */
 function mayMissNewer(nearby: Nearby, { limit, depth }: { limit: number; depth: Depth }): boolean {

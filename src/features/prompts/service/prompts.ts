@@ -1,6 +1,7 @@
 import type { ProjectAccess } from '../../../kernel/access.js';
 import { Fault, notFound } from '../../../kernel/fault.js';
 import { announceForgotten } from '../../../platform/embedding/forgetting.js';
+import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type {
@@ -18,7 +19,7 @@ import { PromptReads } from '../store/reads.js';
 import { PromptWrites } from '../store/writes.js';
 import { promptView, responseView } from '../view.js';
 import { PromptCreation, storedFault } from './creation.js';
-import { embedText, type PromptDeps, tenantOf } from './deps.js';
+import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
 import type { GenerationEnd, Generations } from './generation.js';
 import { removePrompts } from './removal.js';
 import { findSimilar } from './similarity.js';
@@ -103,8 +104,11 @@ export class PromptService {
    * cannot be embedded now; nothing is changed then.
    */
   async update(access: ProjectAccess, { projectId: _projectId, ...change }: UpdatePromptInput): Promise<PromptView> {
+    return inServingSpace(this.#deps.spaces, (space) => this.#update(space, access, change));
+  }
+
+  async #update(space: ServingSpace, access: ProjectAccess, change: Omit<UpdatePromptInput, 'projectId'>) {
     const { text, id } = change;
-    const space = this.#deps.spaces.active();
     const embedded = text === undefined ? null : await embedText(space, access, text);
     return this.#deps.db.transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenantOf(space, access.projectId));

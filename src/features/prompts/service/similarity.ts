@@ -14,12 +14,16 @@ import { findNearest, type Nearest } from './nearest.js';
 /** Vectors are single precision: the distance of equal texts is up to about 1e-7 off zero. */
 const roundingSlack = 1e-6;
 
-/** One search, with everything it needs. */
-interface Asked {
+/** What somebody asks. */
+interface Query {
   deps: PromptDeps;
-  space: ServingSpace;
   access: ProjectAccess;
   input: SimilarPromptsInput;
+}
+
+/** One search, with everything it needs. */
+interface Asked extends Query {
+  space: ServingSpace;
   reads: PromptReads;
   /** What the query or prompt means; null where nobody asks. */
   vector: Search['vector'] | null;
@@ -50,16 +54,29 @@ export async function findSimilar(
   input: SimilarPromptsInput,
 ): Promise<SimilarPrompts> {
   await deps.throttle.countPrompt('similar', access.userId);
-  const space = deps.spaces.active();
+  const { space, vector } = await inCurrentSpace({ deps, access, input });
   const mode = input.mode ?? defaultMode(space.name);
   const reads = new PromptReads(deps.db, tenantOf(space, access.projectId));
-  const asked: Asked = { deps, space, access, input, reads, vector: null };
-  if (mode !== 'words') asked.vector = await queryVector(asked);
   const startedMs = deps.clock.monotonicMs();
-  const { hits, lane, candidates } = await byMode[mode](asked);
+  const { hits, lane, candidates } = await byMode[mode]({ deps, space, access, input, reads, vector });
   const durationMs = deps.clock.monotonicMs() - startedMs;
   deps.observer.onSimilarity({ lane: mode === 'hybrid' ? mode : lane, durationMs, hits: hits.length });
   return { hits, mode, lane, space: space.name, candidates };
+}
+
+/**
+ * The space that serves as of this call, with the query's vector in it, so that what was acknowledged before is found
+ * although another process has just switched. The question which one serves runs beside the embedding, and costs no time
+ * of its own.
+ */
+async function inCurrentSpace(query: Query): Promise<{ space: ServingSpace; vector: Search['vector'] | null }> {
+  const { spaces } = query.deps;
+  if (query.input.mode === 'words') return { space: spaces.active(), vector: null };
+  const likely = spaces.active();
+  const guessed = queryVector(query, likely);
+  guessed.catch(() => undefined);
+  const space = await spaces.current();
+  return { space, vector: await (space.id === likely.id ? guessed : queryVector(query, space)) };
 }
 
 async function byMeaning(asked: Asked): Promise<Found> {
@@ -79,37 +96,37 @@ function ownTextFirst(rows: Nearest['rows'], query: string | undefined): Nearest
 }
 
 async function byWords(asked: Asked): Promise<Found> {
-  const laneHits = await wordHits(asked, await queryText(asked), []);
+  const laneHits = await wordHits(asked, await queryText(asked.reads, asked.input), []);
   const { minScore = 0 } = asked.input;
   const ranked = rankHits(laneHits, ({ wordScore }) => wordScore).filter(({ score }) => score > 0 && score >= minScore);
   return { hits: await hydrated(asked, ranked, []), lane: 'words', candidates: laneHits.length };
 }
 
-/** What is not among the `limit` nearest and holds no word has so many better hits that no more need be looked at. */
+/** What is neither among the `limit` nearest nor brought by a word has so many better hits that it need not be looked at. */
 async function byBoth(asked: Asked): Promise<Found> {
   const { rows, lane, candidates } = await nearest(asked);
   const { minScore } = asked.input;
-  const laneHits = (await wordHits(asked, await queryText(asked), rows)).filter(
+  const laneHits = (await wordHits(asked, await queryText(asked.reads, asked.input), rows)).filter(
     ({ similarity }) => minScore === undefined || (similarity !== null && similarity >= minScore - roundingSlack),
   );
   const ranked = rankHits(laneHits, ({ similarity, wordScore }) => fusedScore(similarity, wordScore));
   return { hits: await hydrated(asked, ranked, rows), lane, candidates };
 }
 
-async function queryText({ input, reads }: Asked): Promise<string> {
-  if (input.promptId === undefined) return input.query ?? '';
-  const row = await reads.get(input.promptId);
+async function queryText(reads: PromptReads, { query, promptId }: SimilarPromptsInput): Promise<string> {
+  if (promptId === undefined) return query ?? '';
+  const row = await reads.get(promptId);
   if (row === null) throw notFound('prompt');
   return row.text;
 }
 
-async function queryVector(asked: Asked): Promise<Search['vector']> {
-  const { space, access, input, reads } = asked;
+async function queryVector({ deps, access, input }: Query, space: ServingSpace): Promise<Search['vector']> {
+  const reads = new PromptReads(deps.db, tenantOf(space, access.projectId));
   if (input.promptId !== undefined) {
     const stored = await reads.vectorOf(input.promptId);
     if (stored !== null) return stored;
   }
-  return (await embedText(space, access, await queryText(asked))).vector;
+  return (await embedText(space, access, await queryText(reads, input))).vector;
 }
 
 function nearest({ deps, space, access, input, vector }: Asked): Promise<Nearest> {

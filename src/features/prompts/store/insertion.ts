@@ -1,7 +1,7 @@
 import { Prisma } from '../../../platform/db/generated/client.js';
 import { toVectorLiteral } from '../../../platform/db/vector.js';
 import type { PromptView } from '../schema.js';
-import type { Statement, Tenant } from './statements.js';
+import { isServing, type Statement, type Tenant } from './statements.js';
 import { leaseSeconds, type NewPrompt, type NewVector } from './writes.js';
 
 /** A prompt to be stored with everything that belongs to its beginning. */
@@ -24,11 +24,13 @@ export interface Inserted {
  * Stores a prompt, its vector and its events, and wakes the feed: all or nothing, in one statement, because each further
  * one costs a round trip (measured: eight statements took two to three times as long as this one).
  *
- * Shape: one `Inserted` row; none when the user's idempotency key is taken, and then nothing was written.
+ * Shape: one `Inserted` row; none, and then nothing was written, when the user's idempotency key is taken, or when there
+ * is a vector and another space serves by now. Lock: the statement waits for a switch of spaces before it takes its
+ * snapshot (it inserts into `embedding`), so what it sees as serving is what serves at its commit.
  */
 export function insertPrompt(tenant: Tenant, { prompt, vector, events, view }: Insertion): Statement {
   return Prisma.sql`
-    WITH stored AS (${stored(tenant, prompt)}),
+    WITH stored AS (${stored(tenant, prompt, vector === null ? Prisma.sql`true` : isServing(tenant))}),
     placed AS (${placed(tenant, vector)}),
     told AS (
       INSERT INTO event (project_id, kind, prompt_id, view)
@@ -42,17 +44,18 @@ export function insertPrompt(tenant: Tenant, { prompt, vector, events, view }: I
     FROM stored`;
 }
 
-function stored({ projectId }: Tenant, prompt: NewPrompt): Statement {
+function stored({ projectId }: Tenant, prompt: NewPrompt, condition: Statement): Statement {
   const isPending = prompt.leaseOwner !== null;
-  const lease = isPending ? Prisma.sql`now() + make_interval(secs => ${leaseSeconds})` : Prisma.sql`NULL`;
+  const lease = isPending ? Prisma.sql`now() + make_interval(secs => ${leaseSeconds})` : Prisma.sql`NULL::timestamptz`;
   return Prisma.sql`
     INSERT INTO prompt (id, project_id, user_id, text, text_hash, system, status, model, parameters, conversation_id,
       environment, tags, metadata, is_pushed, idempotency_key, request_hash, lease_owner, lease_expires_at)
-    VALUES (${prompt.id}::uuid, ${projectId}::uuid, ${prompt.userId}::uuid, ${prompt.text}, ${prompt.textHash},
+    SELECT ${prompt.id}::uuid, ${projectId}::uuid, ${prompt.userId}::uuid, ${prompt.text}, ${prompt.textHash},
       ${prompt.system}, ${isPending ? 'pending' : 'completed'}::prompt_status, ${prompt.model},
       ${JSON.stringify(prompt.parameters)}::jsonb, ${prompt.conversationId}, ${prompt.environment}, ${prompt.tags}::text[],
       ${JSON.stringify(prompt.metadata)}::jsonb, ${prompt.isPushed}, ${prompt.idempotencyKey}, ${prompt.requestHash},
-      ${prompt.leaseOwner}::uuid, ${lease})
+      ${prompt.leaseOwner}::uuid, ${lease}
+    WHERE ${condition}
     ON CONFLICT (project_id, user_id, idempotency_key) DO NOTHING
     RETURNING id, project_id, text_hash, created_at, updated_at`;
 }

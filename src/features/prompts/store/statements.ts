@@ -33,6 +33,10 @@ export interface Tenant {
   dimensions: number;
 }
 
+/** Whether the tenant's space serves. In a statement that stores a vector it holds until the commit: see `insertPrompt`. */
+export const isServing = ({ spaceId }: Tenant): Statement =>
+  Prisma.sql`EXISTS (SELECT 1 FROM space WHERE id = ${spaceId} AND is_active)`;
+
 /** One prompt of a project, as a `PromptRow`. */
 export const getPrompt = ({ projectId, spaceId }: Tenant, id: string): Statement => Prisma.sql`
   SELECT ${promptColumns} FROM prompt p ${vectorJoins(spaceId)} WHERE p.project_id = ${projectId}::uuid AND p.id = ${id}::uuid`;

@@ -3,7 +3,7 @@ import type { Prisma } from '../../../platform/db/generated/client.js';
 import { toVectorLiteral } from '../../../platform/db/vector.js';
 import type { UpdatePromptInput } from '../schema.js';
 import type { PromptRow, ResponseRow } from '../view.js';
-import { getPrompt, type Tenant } from './statements.js';
+import { getPrompt, isServing, type Tenant } from './statements.js';
 
 /** How long a process may be silent before its pending prompts count as interrupted; in database time. */
 export const leaseSeconds = 30;
@@ -42,6 +42,11 @@ export interface NewVector {
   isTruncated: boolean;
 }
 
+/** Another space serves by now: nothing was stored, and the text is to be embedded in that one. */
+export class SpaceMovedError extends Error {
+  override readonly name = 'SpaceMovedError';
+}
+
 /** The writes of one project, inside one transaction. */
 export class PromptWrites {
   readonly #tx: Tx;
@@ -52,16 +57,24 @@ export class PromptWrites {
     this.#tenant = tenant;
   }
 
-  /** Stores a vector, unless the prompt is gone or its text has changed since. Answers whether it was stored. */
+  /**
+   * Stores a vector, unless the prompt is gone or its text has changed since. Answers whether it was stored.
+   *
+   * Lock: waits for a switch of spaces, and keeps the next one waiting until the commit. Faults: `SpaceMovedError`.
+   */
   async putVector(vector: NewVector): Promise<boolean> {
-    const count = await this.#tx.$executeRaw`
-      INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector, is_truncated)
-      SELECT p.project_id, p.id, ${this.#tenant.spaceId}, p.text_hash, ${toVectorLiteral(vector.vector, this.#tenant.dimensions)}::vector, ${vector.isTruncated}
-      FROM prompt p
-      WHERE p.project_id = ${this.#tenant.projectId}::uuid AND p.id = ${vector.promptId}::uuid AND p.text_hash = ${vector.textHash}
-      ON CONFLICT (prompt_id, space_id) DO UPDATE
-        SET text_hash = EXCLUDED.text_hash, vector = EXCLUDED.vector, is_truncated = EXCLUDED.is_truncated`;
-    return count === 1;
+    const [answer] = await this.#tx.$queryRaw<{ count: number; isServing: boolean }[]>`
+      WITH put AS (
+        INSERT INTO embedding (project_id, prompt_id, space_id, text_hash, vector, is_truncated)
+        SELECT p.project_id, p.id, ${this.#tenant.spaceId}, p.text_hash, ${toVectorLiteral(vector.vector, this.#tenant.dimensions)}::vector, ${vector.isTruncated}
+        FROM prompt p
+        WHERE p.project_id = ${this.#tenant.projectId}::uuid AND p.id = ${vector.promptId}::uuid AND p.text_hash = ${vector.textHash}
+        ON CONFLICT (prompt_id, space_id) DO UPDATE
+          SET text_hash = EXCLUDED.text_hash, vector = EXCLUDED.vector, is_truncated = EXCLUDED.is_truncated
+        RETURNING 1)
+      SELECT (SELECT count(*)::int FROM put) AS "count", ${isServing(this.#tenant)} AS "isServing"`;
+    if (answer?.isServing !== true) throw new SpaceMovedError('another space serves by now');
+    return answer.count === 1;
   }
 
   /** Stores one response; the database says when, as it does for the prompt (Prisma's own now() is this process's). */

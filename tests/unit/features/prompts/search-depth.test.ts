@@ -10,7 +10,7 @@ test.each([
   [50_000_000, 10, 1_000],
   [100, 50, 200],
 ])('a search of %i vectors for %i hits keeps %i in sight', (vectors, limit, efSearch) => {
-  const [first, second] = searchDepths(vectors, limit);
+  const [first, second] = searchDepths(vectors, { limit, isFiltered: false });
   expect(first?.efSearch).toBe(efSearch);
   expect(first?.candidates).toBeGreaterThanOrEqual(Math.max(20, 2 * limit));
   // One look at the graph gives no more candidates than it keeps in sight.
@@ -18,8 +18,9 @@ test.each([
   expect(second).toEqual({ efSearch: 1_000, candidates: 1_000 });
 });
 
-test('an index is asked only where at least one vector in fifty passes the filter', () => {
-  expect([10_000, 100_000, 1_000_000].map(leastForIndex)).toEqual([2_000, 2_000, 20_000]);
+test('an index is asked only where at least one vector in eight passes the filter, and gives more candidates then', () => {
+  expect([10_000, 100_000, 1_000_000].map(leastForIndex)).toEqual([2_000, 12_500, 125_000]);
+  expect(searchDepths(100_000, { limit: 10, isFiltered: true })[0]).toEqual({ efSearch: 465, candidates: 50 });
 });
 
 test('equal distances are ties whatever the last bits say', () => {

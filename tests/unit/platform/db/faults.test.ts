@@ -19,7 +19,8 @@ describe('a database error', () => {
     ['23505 40001 40P01', 'conflict'],
     ['57014', 'timeout'],
     ['53100 53300 57P01 57P03 08000 08006 08P01', 'overloaded'],
-    ['42601 42P01 23503 23514 XX000', 'unchanged'],
+    ['23503', 'notFound'],
+    ['42601 42P01 23514 XX000', 'unchanged'],
   ])('with SQLSTATE %s is %s, raw or inside Prisma', (states, kind) => {
     for (const state of states.split(' ')) {
       expect(kindOf(withCode(state)), state).toBe(kind);

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { cp, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { mkdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { chooseEmbedder, lexicalSpace, neuralSpace } from '../../../../src/platform/embedding/choose.js';
+import { loadConfig } from '../../../../src/config.js';
+import { modelFlaw } from '../../../../src/platform/embedding/choose.js';
+import { modelFacts } from '../../../../src/platform/embedding/open-spaces.js';
 import { type ModelFile, modelFiles, modelFolder } from '../../../../src/platform/embedding/model-files.js';
 
 /** A model directory whose files have the model's names and contents of their own. */
@@ -22,10 +24,9 @@ async function modelDirectory(): Promise<{ modelDir: string; files: ModelFile[];
   return { modelDir, files, pathOf };
 }
 
-test.for(['auto', 'neural'] as const)('%s takes the neural model when all its files are right', async (embedder) => {
+test('a model whose files are all right has no flaw', async () => {
   const { modelDir, files } = await modelDirectory();
-  const { model } = await chooseEmbedder({ embedder, modelDir }, files);
-  expect(model).toEqual({ kind: 'neural', space: neuralSpace, path: modelFolder(modelDir) });
+  expect(await modelFlaw(modelDir, files)).toBeNull();
 });
 
 const flaws: [string, (path: string) => Promise<unknown>, RegExp][] = [
@@ -38,29 +39,22 @@ const flaws: [string, (path: string) => Promise<unknown>, RegExp][] = [
   ],
 ];
 
-test.for(flaws)(
-  'a %s file is never loaded: auto says why it serves lexically, neural names the command',
-  async ([, spoil, why]) => {
-    const { modelDir, files, pathOf } = await modelDirectory();
-    await spoil(pathOf('onnx/model_quantized.onnx'));
-    const { model, reason } = await chooseEmbedder({ embedder: 'auto', modelDir }, files);
-    expect(model).toEqual({ kind: 'lexical', space: lexicalSpace, path: null });
-    expect(reason).toMatch(why);
-    const demanded = chooseEmbedder({ embedder: 'neural', modelDir }, files);
-    await expect(demanded).rejects.toThrow(why);
-    await expect(demanded).rejects.toThrow('npm run model:fetch');
-  },
-);
+test.for(flaws)('a %s file is never loaded: it is named with what is wrong', async ([, spoil, why]) => {
+  const { modelDir, files, pathOf } = await modelDirectory();
+  await spoil(pathOf('onnx/model_quantized.onnx'));
+  expect(await modelFlaw(modelDir, files)).toMatch(why);
+  const neural = { ...loadConfig({ EMBEDDER: 'neural', MODEL_DIR: modelDir }).embedding };
+  await expect(modelFacts(neural, files)).rejects.toThrow(why);
+  await expect(modelFacts(neural, files)).rejects.toThrow('npm run model:fetch');
+});
 
 test('lexical never looks for files', async () => {
   const { modelDir, files } = await modelDirectory();
-  const { model } = await chooseEmbedder({ embedder: 'lexical', modelDir }, files);
-  expect(model.kind).toBe('lexical');
+  const lexical = loadConfig({ EMBEDDER: 'lexical', MODEL_DIR: modelDir }).embedding;
+  expect(await modelFacts(lexical, files)).toMatchObject({ flaw: 'EMBEDDER=lexical' });
 });
 
 test('the real file table is asked for by default', async () => {
-  const { modelDir, pathOf } = await modelDirectory();
-  await cp(pathOf('config.json'), pathOf('config.bak'));
-  const { reason } = await chooseEmbedder({ embedder: 'auto', modelDir });
-  expect(reason).toMatch(/tokenizer_config\.json has \d+ bytes instead of 366/);
+  const { modelDir } = await modelDirectory();
+  expect(await modelFlaw(modelDir)).toMatch(/tokenizer_config\.json has \d+ bytes instead of 366/);
 });

@@ -74,7 +74,12 @@ export async function createServerDatabase(template = 'template0'): Promise<{ ur
       const { rows } = await client.query<{ datname: string }>(aside, [name.slice(0, 34)]);
       for (const { datname } of rows) await client.query(`DROP DATABASE IF EXISTS "${datname}" WITH (FORCE)`);
     });
-  return { url: url.href, [Symbol.asyncDispose]: async () => void (await drop()) };
+  return {
+    url: url.href,
+    [Symbol.asyncDispose]: async () => {
+      await drop();
+    },
+  };
 }
 
 async function createEmbedded(): Promise<TestDatabase> {

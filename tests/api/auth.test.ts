@@ -39,6 +39,7 @@ describe('auth over the wire', () => {
       id: expect.any(String),
       username,
       email: null,
+      isAdministrator: expect.any(Boolean),
       createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
     });
     expect(project).toMatchObject({ name: username, role: 'owner', isPersonal: true });

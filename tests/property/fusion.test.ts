@@ -67,14 +67,14 @@ test('places among the words are 1 to n of those that hold any, by their scores'
   );
 });
 
-test('a hybrid score is 1 for the own text and within [-2/3, 1] for all others', () => {
+test('a hybrid score is 1 for the own text and within [-1/1.3, 1] for all others', () => {
   expect(fusedScore(1, 1)).toBe(1);
   fc.assert(
     fc.property(
       fc.double({ min: -1, max: 1, noNaN: true }),
       fc.double({ min: 0, max: 1, noNaN: true }),
       (meaning, words) => {
-        expect(fusedScore(meaning, words)).toBeGreaterThanOrEqual(-2 / 3);
+        expect(fusedScore(meaning, words)).toBeGreaterThanOrEqual(-1 / 1.3);
         expect(fusedScore(meaning, words)).toBeLessThanOrEqual(1);
       },
     ),

@@ -74,7 +74,9 @@ export async function scrubFiles(terminal: Terminal, { backups = false }: ScrubO
   if (newest === undefined || newest.madeAtMs < startedMs)
     throw new CommandError('No backup was made afterwards; the older ones are left.');
   for (const { path } of older) for (const file of [path, `${path}.json`]) await rm(file, { force: true });
-  terminal.output.write(`${older.length} older backups removed; ${newest.name} is left.\n`);
+  terminal.output.write(
+    `${older.length} older backups removed; ${newest.name} is left. Its write-ahead log may still hold what was erased last.\n`,
+  );
 }
 
 async function erase(

@@ -120,11 +120,16 @@ describe('accounts in the hands of an operator', () => {
 
   test('a disabled account is shut out with its sessions and keys, and an enabled one may sign in again', async () => {
     await using service = await startService();
-    const ada = await service.signUp();
+    // The first account runs the installation, and nobody else does.
     const bob = await service.signUp();
+    const ada = await service.signUp();
     const { key } = await ada.client.apiKeys.create.mutate({ name: 'robot', scopes: ['prompts:read'] });
     await service.app.close();
     expectComplaint(await promptwell(service, ['user', 'disable', 'nobody']), { code: 1, words: /No such user\./ });
+    expectComplaint(await promptwell(service, ['user', 'disable', bob.session.user.username]), {
+      code: 1,
+      words: /Nobody else runs this installation: appoint somebody first\./,
+    });
     expect((await promptwell(service, ['user', 'disable', ada.session.user.username])).code).toBe(0);
     {
       await using again = await startSecond(service);

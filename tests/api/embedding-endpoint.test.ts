@@ -71,9 +71,15 @@ test('base64 in any order is read as well, and what is known is not asked again 
 test('429 is waited out as long as the endpoint says, 5xx is tried again', async () => {
   endpoint.script(refusesWith(429, { 'retry-after': '1' }), refusesWith(503));
   const startedMs = performance.now();
-  await embedder.embed(['patience'], interactive);
+  await embedder.embed(['patience'], { ...interactive, lane: 'background' });
   expect(performance.now() - startedMs).toBeGreaterThan(1_000);
   expect(endpoint.requests).toHaveLength(3);
+});
+
+test('where somebody waits it is asked once more and no oftener', async () => {
+  endpoint.script(...Array.from({ length: 2 }, () => refusesWith(503)));
+  expect(await failure(embedder.embed(['impatience'], interactive))).toMatchObject({ kind: 'overloaded' });
+  expect(endpoint.requests).toHaveLength(2);
 });
 
 test('a refused key is told at once, in fixed words without the key', async () => {
@@ -86,7 +92,7 @@ test('a refused key is told at once, in fixed words without the key', async () =
 });
 
 test('an endpoint that stays away is overloaded, with when to try again', async () => {
-  endpoint.script(...Array.from({ length: 4 }, () => refusesWith(500, { 'retry-after': '0' })));
+  endpoint.script(...Array.from({ length: 2 }, () => refusesWith(500, { 'retry-after': '0' })));
   const fault = await failure(embedder.embed(['secret words'], interactive));
   expect(fault).toMatchObject({ kind: 'overloaded', details: { reason: 'server_error' } });
 });

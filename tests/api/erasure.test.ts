@@ -248,6 +248,17 @@ describe('a deleted account', () => {
   });
 });
 
+test('the last administrator stays while others have accounts', async () => {
+  await using own = await startService();
+  const [first, second] = [await own.signUp(), await own.signUp()];
+  expect(await refusal(first.client.auth.deleteAccount.mutate({ password: first.password }))).toMatchObject({
+    code: 'PRECONDITION_FAILED',
+    details: { state: 'lastAdministrator' },
+  });
+  await second.client.auth.deleteAccount.mutate({ password: second.password });
+  await first.client.auth.deleteAccount.mutate({ password: first.password });
+});
+
 describe('the command line', () => {
   const promptwell = (of: TestService, args: string[], stdin = ''): Promise<Ended> =>
     runProgram('cli.js', { args, env: of.env, stdin });
@@ -256,8 +267,9 @@ describe('the command line', () => {
     timeout: 300_000,
   }, async () => {
     await using own = await startService();
-    const ada = await own.signUp();
+    // The first account runs the installation, and nobody else does: it cannot go.
     const bob = await own.signUp();
+    const ada = await own.signUp();
     const canaries = { prompt: '9f3a61c07be2', project: '4d0c8a7715fe', user: 'c27e90b1a3d4', bob: '71f2e6d80c9b' };
     const doomed = await create(ada, `prompt ${canaries.prompt}`);
     const { id: projectId } = await ada.client.projects.create.mutate({ name: 'Doomed' });

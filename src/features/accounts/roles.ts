@@ -1,4 +1,5 @@
 import { type Role, roleScopes } from '../../kernel/access.js';
+import { Fault } from '../../kernel/fault.js';
 
 /** From the least to the most. */
 const ranks: readonly Role[] = ['viewer', 'member', 'admin', 'owner'];
@@ -13,3 +14,9 @@ export const isAtLeast = (role: Role, other: Role): boolean => ranks.indexOf(rol
  */
 export const mayGrant = (actor: Role, role: Role): boolean =>
   roleScopes[actor].includes('members:manage') && isAtLeast(actor, role);
+
+/** The refusal of what would leave an installation to nobody. */
+export const lastAdministrator = (): Fault =>
+  new Fault('precondition', 'Nobody else runs this installation: appoint somebody first.', {
+    state: 'lastAdministrator',
+  });

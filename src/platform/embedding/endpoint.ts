@@ -25,12 +25,13 @@ export interface EndpointDeps {
 
 /** Requests at once; the background takes all but one of them, so that a search never waits behind a fill. */
 const slots = 4;
-/** Longest wait for one answer. */
-const timeoutMs = 30_000;
-/** Tries of one batch after a refusal that may pass, and the first wait between them (doubled each time, and at most). */
-const tries = 4;
+/** Longest wait for one answer, and tries of one batch after a refusal that may pass: few where somebody waits. */
+const patience = {
+  interactive: { timeoutMs: 5_000, tries: 2, longestRetryMs: 2_000 },
+  background: { timeoutMs: 30_000, tries: 4, longestRetryMs: 30_000 },
+} as const;
+/** The first wait between tries, doubled each time up to the longest. */
 const firstRetryMs = 500;
-const longestRetryMs = 30_000;
 /** Characters of a text that are sent; most models read 8 192 tokens, which is less for some scripts: see `#shorter`. */
 const mostCharacters = 24_000;
 /** A text refused at this length is refused for what it is. */
@@ -137,7 +138,7 @@ class EndpointEmbedder implements Embedder {
   async #run(jobs: readonly Job[], isBackground: boolean): Promise<void> {
     const startedMs = this.#deps.clock.monotonicMs();
     try {
-      const embedded = await this.#embed(jobs);
+      const embedded = await this.#embed(jobs, isBackground ? 'background' : 'interactive');
       for (const [index, job] of jobs.entries()) this.#finish(job, embedded[index] ?? neverMade());
       const durationMs = this.#deps.clock.monotonicMs() - startedMs;
       this.#deps.observer.onBatch({
@@ -159,18 +160,19 @@ class EndpointEmbedder implements Embedder {
     this.#room.resolve(job, embedded);
   }
 
-  async #embed(jobs: readonly Job[]): Promise<EmbeddedText[]> {
+  async #embed(jobs: readonly Job[], lane: EmbeddingLane): Promise<EmbeddedText[]> {
     const [alone] = jobs;
-    if (alone !== undefined && jobs.length === 1) return [await this.#shorter(alone.text)];
-    const vectors = await this.#patiently(jobs.map(({ text }) => cut(text, mostCharacters)));
+    if (alone !== undefined && jobs.length === 1) return [await this.#shorter(alone.text, lane)];
+    const texts = jobs.map(({ text }) => cut(text, mostCharacters));
+    const vectors = await this.#patiently(texts, lane);
     return vectors.map((vector, index) => ({ vector, isTruncated: (jobs[index]?.text.length ?? 0) > mostCharacters }));
   }
 
   /** A text alone, as much of it as the endpoint takes. */
-  async #shorter(text: string): Promise<EmbeddedText> {
+  async #shorter(text: string, lane: EmbeddingLane): Promise<EmbeddedText> {
     for (let length = Math.min(text.length, mostCharacters); ; length = Math.floor(length / 2)) {
       try {
-        const [vector = neverMade()] = await this.#patiently([cut(text, length)]);
+        const [vector = neverMade()] = await this.#patiently([cut(text, length)], lane);
         return { vector, isTruncated: length < text.length };
       } catch (cause) {
         const isRefused = cause instanceof EndpointRefusal && cause.reason === 'refused_text';
@@ -180,7 +182,8 @@ class EndpointEmbedder implements Embedder {
   }
 
   /** One request, again after a refusal that may pass. */
-  async #patiently(texts: readonly string[]): Promise<Float32Array[]> {
+  async #patiently(texts: readonly string[], lane: EmbeddingLane): Promise<Float32Array[]> {
+    const { timeoutMs, tries, longestRetryMs } = patience[lane];
     for (let attempt = 1, waitMs = firstRetryMs; ; attempt += 1, waitMs *= 2) {
       try {
         const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeoutMs)]);
@@ -231,7 +234,7 @@ function faultOf(cause: unknown): Fault {
   if (mayPass.has(refusal.reason))
     return new Fault('overloaded', 'The embedding endpoint is away or busy; try again shortly.', {
       ...details,
-      retryAfterMs: refusal.retryAfterMs ?? longestRetryMs,
+      retryAfterMs: refusal.retryAfterMs ?? patience.background.longestRetryMs,
     });
   const flaw = refusal.flaw === '' ? '' : ` (${refusal.flaw})`;
   return new Fault('upstream', `The embedding endpoint refuses the call or answers nonsense${flaw}.`, details);

@@ -6,6 +6,7 @@ import { erasedChannel } from '../../../platform/events/catalogue.js';
 import type { Database, Tx } from '../../../platform/db/database.js';
 import { AccountStore } from '../store/accounts.js';
 import { type DoomedProject, type ErasureCounts, ErasureStore } from '../store/erasure.js';
+import { lastAdministrator } from '../roles.js';
 import { SessionStore } from '../store/sessions.js';
 
 /** Removes the next of the selected prompts in a transaction, with all that was made of them; answers how many. */
@@ -84,11 +85,12 @@ export class ErasureService {
    * Erases an account with the projects that nobody else is in, and the user's prompts in all others unless they are to
    * stay; what stays bears an id that names nobody any more.
    *
-   * Faults: `precondition` while a shared project has no other owner: nothing is erased then.
+   * Faults: `precondition` while a shared project has no other owner, or others would be left without an administrator
+   * (`state` is `onlyOwner` or `lastAdministrator`): nothing is erased then.
    */
   async eraseUser(userId: string, options: { by: string | null; erasePrompts: boolean }): Promise<ErasedUser> {
     const { db } = this.#deps;
-    await db.transaction((tx) => refuseOnlyOwner(tx, userId));
+    await db.transaction((tx) => refuseIndispensable(tx, userId));
     const traces = await this.#traces(userId, options.erasePrompts);
     for (const projectId of traces.own.keys()) await this.#empty(projectId);
     for (const projectId of traces.shared.keys())
@@ -168,12 +170,13 @@ export class ErasureService {
   async #finishUser(tx: Tx, userId: string, how: { by: string | null; traces: Traces }): Promise<void> {
     const store = new ErasureStore(tx);
     const accounts = new AccountStore(tx);
-    // An heir who leaves at the same moment is waited for, or waits and then stays.
+    // An heir who leaves at the same moment is waited for, or waits and then stays; so is another administrator.
+    await accounts.lockSignups();
     await accounts.lockUser(userId);
     await accounts.lockProjectsOf(userId);
     // Under their locks nobody can join: only now is it certain who is alone in which project.
     for (const { id } of await store.ownProjects(userId)) await store.lockProject(id);
-    await refuseOnlyOwner(tx, userId);
+    await refuseIndispensable(tx, userId);
     for (const project of await store.ownProjects(userId)) {
       const counts = how.traces.own.get(project.id) ?? nothing;
       await this.#finishProject(tx, project, { userId: how.by, isGone: true, counts });
@@ -208,8 +211,10 @@ async function projectOf(tx: Tx, id: string): Promise<DoomedProject> {
   return project;
 }
 
-async function refuseOnlyOwner(tx: Tx, userId: string): Promise<void> {
-  const projects = await new AccountStore(tx).projectsOnlyOwnedBy(userId);
+async function refuseIndispensable(tx: Tx, userId: string): Promise<void> {
+  const accounts = new AccountStore(tx);
+  const projects = await accounts.projectsOnlyOwnedBy(userId);
   if (projects.length > 0)
     throw new Fault('precondition', `The only owner of: ${projects.join(', ')}.`, { state: 'onlyOwner' });
+  if (await accounts.isLastAdministrator(userId)) throw lastAdministrator();
 }

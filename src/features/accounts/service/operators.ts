@@ -4,6 +4,7 @@ import type { Ids } from '../../../kernel/ids.js';
 import { appendAudit } from '../../../platform/audit.js';
 import type { Passwords } from '../../../platform/auth/passwords.js';
 import type { Database } from '../../../platform/db/database.js';
+import { lastAdministrator } from '../roles.js';
 import { AccountStore } from '../store/accounts.js';
 import { AccountLookups, type CredentialsRow } from '../store/lookups.js';
 import { SessionStore } from '../store/sessions.js';
@@ -39,12 +40,19 @@ export class OperatorService {
     });
   }
 
-  /** Shuts an account out (its keys too), or lets it in again; log-ins end either way. Faults: `notFound`. */
+  /**
+   * Shuts an account out (its keys too), or lets it in again; log-ins end either way.
+   *
+   * Faults: `notFound`, `precondition` with state `lastAdministrator`.
+   */
   async setDisabled(username: string, isDisabled: boolean): Promise<void> {
     const account = await this.#named(username);
     const now = this.#now();
     await this.#deps.db.transaction(async (tx) => {
-      await new AccountStore(tx).setDisabledAt(account.id, isDisabled ? now : null);
+      const store = new AccountStore(tx);
+      await store.lockSignups();
+      if (isDisabled && (await store.isLastAdministrator(account.id))) throw lastAdministrator();
+      await store.setDisabledAt(account.id, isDisabled ? now : null);
       await new SessionStore(tx).revokeAll(account.id, now);
     });
   }
@@ -61,10 +69,7 @@ export class OperatorService {
       await store.lockSignups();
       if (wasAdministrator === isAdministrator) return;
       await store.setAdministrator(userId, isAdministrator);
-      if (!isAdministrator && !(await store.hasAdministrators()))
-        throw new Fault('precondition', 'Nobody else runs this installation: appoint somebody first.', {
-          state: 'lastAdministrator',
-        });
+      if (!isAdministrator && !(await store.hasAdministrators())) throw lastAdministrator();
       const details = { userId, isAdministrator };
       await appendAudit(tx, this.#deps.ids, {
         projectId: null,

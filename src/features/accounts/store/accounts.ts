@@ -106,6 +106,16 @@ export class AccountStore {
     await this.#tx.user.update({ where: { id: userId }, data: { isAdministrator } });
   }
 
+  /** Whether others have accounts and nobody of them who can sign in would run the installation without this one. */
+  async isLastAdministrator(userId: string): Promise<boolean> {
+    const [row] = await this.#tx.$queryRaw<{ isLast: boolean }[]>`
+      SELECT is_administrator
+        AND EXISTS (SELECT FROM app_user o WHERE o.id <> u.id)
+        AND NOT EXISTS (SELECT FROM app_user o WHERE o.id <> u.id AND o.is_administrator AND o.disabled_at IS NULL) AS "isLast"
+      FROM app_user u WHERE u.id = ${userId}::uuid`;
+    return row?.isLast ?? false;
+  }
+
   /** Whether somebody who can sign in runs the installation. */
   async hasAdministrators(): Promise<boolean> {
     const where = { isAdministrator: true, disabledAt: null };

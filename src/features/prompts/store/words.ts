@@ -63,7 +63,7 @@ export interface WordSearch {
  * or a long text would be unpacked once for every word asked for.
  */
 export const wordRows = (tenant: Tenant, search: WordSearch): Statement => Prisma.sql`
-  WITH sought AS (
+  WITH sought AS MATERIALIZED (
     (SELECT p.id FROM prompt p
     WHERE ${holding(tenant, Prisma.sql`${[...search.seekers]}::text[]`)} ${excluding(search.excludedId)} ${matching(search.filter)}
     ORDER BY (p.text_hash = ${search.textHash}) DESC, p.id DESC LIMIT ${search.limit})

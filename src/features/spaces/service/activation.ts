@@ -32,6 +32,8 @@ export async function activateSpace(deps: SpaceDeps, target: StoredSpace, by: Ac
   if (serving.id === target.id) throw new Fault('conflict', `The space ${target.name} serves already.`);
   if (!deps.spaces.canServe(target)) throw unavailable(target.name);
   await requireNearlyFull(deps, target);
+  // Before the comparison: a space of few prompts may be empty still.
+  await deps.fillNow(deps.spaces.serving(target), mostStragglers);
   const comparison = await compareSpaces(deps, { active: serving, candidate: target }, by.projects);
   const { pauseMs, refused } = await switchWhenFull(deps, target, { by, was: serving.name, comparison });
   await deps.spaces.refresh();

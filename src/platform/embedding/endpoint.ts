@@ -136,16 +136,13 @@ class EndpointEmbedder implements Embedder {
   }
 
   async #run(jobs: readonly Job[], isBackground: boolean): Promise<void> {
+    const lane = isBackground ? 'background' : 'interactive';
     const startedMs = this.#deps.clock.monotonicMs();
     try {
-      const embedded = await this.#embed(jobs, isBackground ? 'background' : 'interactive');
+      const embedded = await this.#embed(jobs, lane);
       for (const [index, job] of jobs.entries()) this.#finish(job, embedded[index] ?? neverMade());
       const durationMs = this.#deps.clock.monotonicMs() - startedMs;
-      this.#deps.observer.onBatch({
-        texts: jobs.length,
-        durationMs,
-        lane: isBackground ? 'background' : 'interactive',
-      });
+      this.#deps.observer.onBatch({ texts: jobs.length, durationMs, lane });
     } catch (cause) {
       const isOfText = cause instanceof EndpointRefusal && cause.reason === 'refused_text';
       for (const job of jobs) {

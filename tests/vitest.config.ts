@@ -2,7 +2,18 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** One project per folder of tests; what a folder is for stands in the README's section on tests. */
-const folders = ['unit', 'property', 'store', 'thread', 'api', 'architecture', 'examples', 'regression', 'deploy'];
+const folders = [
+  'unit',
+  'property',
+  'store',
+  'thread',
+  'api',
+  'architecture',
+  'examples',
+  'regression',
+  'deploy',
+  'fault',
+];
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),

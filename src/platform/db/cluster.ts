@@ -10,8 +10,12 @@ import {
   hasCluster,
   setAside,
 } from './folder.js';
+import { diskOf } from '../metrics/disk.js';
 import { FolderError, type PgliteThread, startThread } from './pglite.js';
 import { DatabaseStartError } from './start-error.js';
+
+/** What opening a cluster may need besides it: two files of the log. Source: `wal_segment_size`, 16 MB. */
+const minFreeBytes = 32 * 2 ** 20;
 
 interface ClusterDeps {
   folder: DataFolder;
@@ -35,12 +39,23 @@ export async function openCluster(deps: ClusterDeps): Promise<PgliteThread> {
     return await startThread(threadUrl, { folder: folder.cluster });
   } catch (cause) {
     if (!(cause instanceof FolderError)) throw cause;
+    requireRoom(folder, cause);
     const aside = await setAside(folder, 'damaged', fileStamp(deps.clock.nowMs()));
     throw new DatabaseStartError(
       `${cause.message}\nIt was set aside as ${aside}. ${await advice(deps)}\nIf the disk was full or the like, move it back instead once that is mended: mv ${aside} ${folder.cluster}`,
       { cause },
     );
   }
+}
+
+/** Faults: `DatabaseStartError` when the disk is full: then nothing opens, and nothing says that the folder is damaged. */
+function requireRoom({ root }: DataFolder, cause: FolderError): void {
+  const { freeBytes } = diskOf(root);
+  if (freeBytes >= minFreeBytes) return;
+  throw new DatabaseStartError(
+    `${cause.message}\nThe disk is full (${Math.round(freeBytes / 2 ** 20)} MB free): make room for ${root}, then start again. Nothing was changed.`,
+    { cause },
+  );
 }
 
 /** Removes what a kill left of backups and their trials; the folder is locked, so that nobody else is at them. */

@@ -60,13 +60,18 @@ describe.skipIf(engineUnderTest !== 'server' || noOwnPostgres !== null)(
     test('F07: writes meet SERVICE_UNAVAILABLE, reads are served, the event loop never stands still, and with room again writes go on with nothing lost or doubled', async () => {
       const run = seededRun('F07 server');
       await using folder = await createTestFolder();
-      await using own = await startOwnPostgres({ diskMb: 160 });
+      await using own = await startOwnPostgres({ diskMb: 240 });
       await own.asAdmin(async (client) => {
-        // A log that is recycled: a server whose log fills the disk stops, and that is F04.
-        await client.query(`ALTER SYSTEM SET max_wal_size = '32MB'`);
-        await client.query(`ALTER SYSTEM SET min_wal_size = '32MB'`);
-        await client.query(`ALTER SYSTEM SET wal_recycle = on`);
-        await client.query(`SELECT pg_reload_conf()`);
+        // The files of the log are there and used again: a server whose log finds no room stops, and that is F04.
+        await client.query(`ALTER SYSTEM SET max_wal_size = '96MB'`);
+        await client.query(`ALTER SYSTEM SET min_wal_size = '96MB'`);
+        await client.query('SELECT pg_reload_conf()');
+        for (let count = 0; count < 6; count += 1) {
+          await client.query('CREATE TABLE log_filler AS SELECT generate_series(1, 1000)');
+          await client.query('DROP TABLE log_filler');
+          await client.query('SELECT pg_switch_wal()');
+        }
+        await client.query('CHECKPOINT');
       });
       const service = await serveOn({ DATABASE_URL: own.url, DATA_DIR: folder.path, MIGRATE_WITHOUT_BACKUP: 'true' });
       try {
@@ -114,7 +119,7 @@ describe.skipIf(engineUnderTest !== 'embedded' || noSmallDisk !== null)(
   () => {
     test('F07: a thread that spins over a full disk is found and replaced, every call ends, /readyz says 503, and with room again writes go on in 10 s with nothing lost or doubled', async () => {
       const run = seededRun('F07 embedded');
-      await using disk = await mountSmallDisk(110);
+      await using disk = await mountSmallDisk(90);
       await using folder = await createTestFolder();
       const service = await startService({ env: { DATA_DIR: join(disk.path, 'data') } });
       try {

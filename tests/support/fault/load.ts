@@ -44,15 +44,9 @@ export async function timedCall(
 ): Promise<LoadCall & { data: unknown }> {
   const atMs = performance.now();
   const done = (code: string, data: unknown) => ({ path, atMs, durationMs: performance.now() - atMs, code, data });
-  const isQuery = path === 'prompts.list' || path === 'prompts.get';
-  const query = isQuery ? `?input=${encodeURIComponent(JSON.stringify(input))}` : '';
+  const { address, init } = requestOf(url, path, { token, input });
   try {
-    const response = await fetch(`${url}/trpc/${path}${query}`, {
-      method: isQuery ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${token}`, ...(isQuery ? {} : { 'content-type': 'application/json' }) },
-      ...(isQuery ? {} : { body: JSON.stringify(input) }),
-      signal: AbortSignal.timeout(hangMs),
-    });
+    const response = await fetch(address, { ...init, signal: AbortSignal.timeout(hangMs) });
     const body = (await response.json()) as { result?: { data: unknown }; error?: { data: { code: string } } };
     return done(body.error?.data.code ?? 'OK', body.result?.data);
   } catch (cause) {
@@ -61,18 +55,27 @@ export async function timedCall(
   }
 }
 
+function requestOf(url: string, path: string, { token, input }: { token: string; input: unknown }) {
+  const json = JSON.stringify(input);
+  const authorization = `Bearer ${token}`;
+  if (path === 'prompts.list')
+    return { address: `${url}/trpc/${path}?input=${encodeURIComponent(json)}`, init: { headers: { authorization } } };
+  const headers = { authorization, 'content-type': 'application/json' };
+  return { address: `${url}/trpc/${path}`, init: { method: 'POST', headers, body: json } };
+}
+
 /** Begins a load: each writer sends one prompt after another, every second one with a model's answer, and repeats a refused one by its key until it is acknowledged. */
 export function startLoad(plan: LoadPlan): Load {
   const { url, token, ledger, name, pauseMs } = plan;
   const calls: LoadCall[] = [];
-  let isStopping = false;
+  const stopping = new AbortController();
   const make = async (path: string, input: unknown) => {
     const { data, ...made } = await timedCall(url, path, { token, input });
     calls.push(made);
     return { code: made.code, data };
   };
   const write = async (writer: number): Promise<void> => {
-    for (let count = 0; !isStopping; count += 1) {
+    for (let count = 0; !stopping.signal.aborted; count += 1) {
       const key = `${name}-${writer}-${count}`;
       const input = { text: `${key} ${plan.padding?.() ?? ''}`, idempotencyKey: key, generate: count % 2 === 0 };
       ledger.sent(key);
@@ -88,7 +91,7 @@ export function startLoad(plan: LoadPlan): Load {
     }
   };
   const read = async (): Promise<void> => {
-    while (!isStopping) {
+    while (!stopping.signal.aborted) {
       await make('prompts.list', { limit: 5 });
       await pause(pauseMs);
     }
@@ -100,7 +103,7 @@ export function startLoad(plan: LoadPlan): Load {
   return {
     calls,
     stop: async () => {
-      isStopping = true;
+      stopping.abort();
       await Promise.all(all);
       return calls;
     },
@@ -119,11 +122,11 @@ export interface ProbeSample {
 /** Asks both probes ten times a second until it is stopped; 0 stands for no answer. */
 export function watchProbes(url: string): { samples: ProbeSample[]; stop(): Promise<ProbeSample[]> } {
   const samples: ProbeSample[] = [];
-  let isStopping = false;
+  const stopping = new AbortController();
   const status = async (path: string): Promise<number> =>
     (await fetch(url + path, { signal: AbortSignal.timeout(hangMs) }).catch(() => ({ status: 0 }))).status;
   const watch = async (): Promise<void> => {
-    while (!isStopping) {
+    while (!stopping.signal.aborted) {
       const atMs = performance.now();
       const [healthz, readyz] = await Promise.all([status('/healthz'), status('/readyz')]);
       samples.push({ atMs, healthz, readyz, durationMs: performance.now() - atMs });
@@ -134,7 +137,7 @@ export function watchProbes(url: string): { samples: ProbeSample[]; stop(): Prom
   return {
     samples,
     stop: async () => {
-      isStopping = true;
+      stopping.abort();
       await watching;
       return samples;
     },

@@ -168,12 +168,15 @@ describe.skipIf(engineUnderTest !== 'embedded' || noSmallDisk !== null)(
     test('F07 control: a thread that nobody watches answers no more, and is ended by force', async () => {
       await using disk = await mountSmallDisk(110);
       const thread = await startThread(threadUrl, { folder: join(disk.path, 'pg'), tarball: await embeddedSeed() });
-      await withSession(thread, (client) => client.query('CREATE TABLE junk (n int)'));
+      await withSession(thread, (client) => client.query('CREATE TABLE junk AS SELECT 1 AS n'));
       await fillDisk(disk.path);
       let isAnswered = false;
       const asking = withSession(thread, async (client) => {
-        await client.query('SELECT pg_switch_wal()').catch(() => undefined);
-        await client.query('INSERT INTO junk VALUES (1)').catch(() => undefined);
+        // Past every file of the log that is there: there is room in the table, none for a new file.
+        for (let count = 0; count < 6; count += 1) {
+          await client.query('SELECT pg_switch_wal()').catch(() => undefined);
+          await client.query('INSERT INTO junk VALUES (1)').catch(() => undefined);
+        }
         await client.query('SELECT 1');
         isAnswered = true;
       }).catch(() => undefined);

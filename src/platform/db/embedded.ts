@@ -12,6 +12,7 @@ import type { DatabaseLog, Engine } from './engine.js';
 import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
 import { lockFolder, type Unlock } from './lock.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
+import { readBootId, removeOpenMark, writeOpenMark } from './open-mark.js';
 import type { PgliteThread } from './pglite.js';
 import { connectionTo, withSession } from './session.js';
 import { type OnStatement, timeStatements } from './statement-times.js';
@@ -37,6 +38,8 @@ interface EmbeddedDeps {
   /** Told of each backup, for metrics. */
   onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
   onStatement?: OnStatement | undefined;
+  /** Of this start of the machine; read from the system when it is left out. */
+  bootId?: string | null | undefined;
 }
 
 /**
@@ -49,10 +52,11 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
   await securePrivateFolder(folder.root);
   const unlock = await lockFolder(folder.root, deps.ids);
   try {
-    const thread = await openCluster({ folder, ...deps, seedTarball: deps.seedTarball });
+    const bootId = deps.bootId === undefined ? await readBootId() : deps.bootId;
+    const thread = await openCluster({ ...deps, folder, bootId, seedTarball: deps.seedTarball });
     try {
       const schema = await migrateThrough(thread, folder, deps);
-      return await serve({ ...deps, folder, schema, thread, unlock });
+      return await serve({ ...deps, bootId, folder, schema, thread, unlock });
     } catch (cause) {
       await thread.close();
       throw cause;
@@ -77,6 +81,7 @@ async function migrateThrough(thread: PgliteThread, folder: DataFolder, deps: Em
 }
 
 interface ServeDeps extends EmbeddedDeps {
+  bootId: string | null;
   folder: DataFolder;
   schema: string | null;
   thread: PgliteThread;
@@ -112,7 +117,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
       isClosing = true;
       await upkeep.finish();
       await pool.end();
-      await thread.close();
+      if (await thread.close()) await removeOpenMark(deps.folder);
       await unlock();
     },
   };
@@ -126,6 +131,10 @@ interface Upkeep {
 async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
   const { config, clock, folder, log, thread } = deps;
   const readMark = async (): Promise<string> => (await pool.query<{ mark: string }>(markSql)).rows[0]?.mark ?? '';
+  const { bootId } = deps;
+  const sayOpen = async (): Promise<void> =>
+    writeOpenMark(folder, { bootId, next: await readMark(), at: new Date(clock.nowMs()).toISOString() });
+  await sayOpen();
   const shelf = { folder: folder.backups, clock, keep: config.backupKeep };
   const make = (mark: string): Promise<string> =>
     addBackup(shelf, { engine: 'embedded', mark, reason: 'interval' }, async (draft) => {
@@ -144,6 +153,7 @@ async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
     readMark,
     work: async (mark) => {
       log.info({ file: await make(mark) }, 'backup made');
+      await sayOpen();
       deps.onBackup?.('completed');
     },
     onError: (cause) => {

@@ -117,7 +117,7 @@ class PostgresDatabase implements Database {
   }
 
   async check(): Promise<void> {
-    if (!this.#engine.isAlive()) throw new Fault('overloaded', 'The embedded database has ended.');
+    if (!this.#engine.isAlive()) throw new Fault('overloaded', 'The embedded database is being opened anew.');
     const rows = await withinTime(this.read(appliedMigrationsSql, []));
     if (pendingMigrations(this.#migrations, rows).length > 0)
       throw new Fault('precondition', 'The database lacks migrations of this program.', { state: 'unmigrated' });

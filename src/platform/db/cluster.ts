@@ -1,6 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.js';
+import { diskOf } from '../metrics/disk.js';
 import { type Backup, fileStamp, readBackups, removeDrafts } from './backups.js';
 import { restoreEmbedded } from './embedded-restore.js';
 import type { DatabaseLog } from './engine.js';
@@ -18,6 +19,9 @@ import { hasMachineGoneDown, type OpenMark, readOpenMark } from './open-mark.js'
 import { FolderError, type PgliteThread, startThread } from './pglite.js';
 import { DatabaseStartError } from './start-error.js';
 import { OldFolderError, requireWhole } from './whole-cluster.js';
+
+/** What opening a cluster may need besides it: two files of the log. Source: `wal_segment_size`, 16 MB. */
+const minFreeBytes = 32 * 2 ** 20;
 
 interface ClusterDeps {
   folder: DataFolder;
@@ -51,6 +55,7 @@ export async function openCluster(deps: ClusterDeps): Promise<PgliteThread> {
     return await openAfterPowerCut(deps, left);
   } catch (cause) {
     if (!(cause instanceof FolderError)) throw cause;
+    requireRoom(folder, cause);
     return await replaceDamaged(deps, cause, left);
   }
 }
@@ -104,6 +109,16 @@ async function lastWrite({ cluster }: DataFolder): Promise<number> {
 
 const embeddedBackups = async (folder: DataFolder): Promise<Backup[]> =>
   (await readBackups(folder.backups)).filter(({ engine }) => engine === 'embedded');
+
+/** Faults: `DatabaseStartError` when the disk is full: then nothing opens, and nothing says that the folder is damaged. */
+function requireRoom({ root }: DataFolder, cause: FolderError): void {
+  const { freeBytes } = diskOf(root);
+  if (freeBytes >= minFreeBytes) return;
+  throw new DatabaseStartError(
+    `${cause.message}\nThe disk is full (${Math.round(freeBytes / 2 ** 20)} MB free): make room for ${root}, then start again. Nothing was changed.`,
+    { cause },
+  );
+}
 
 /** Removes what a kill left of backups and their trials; the folder is locked, so that nobody else is at them. */
 async function tidy({ folder, clock }: ClusterDeps): Promise<void> {

@@ -108,6 +108,8 @@ async function run(port: MessagePort, settings: ThreadSettings): Promise<void> {
   const server = new WireServer(db);
   const requests: { [Type in ThreadRequest['type']]: (request: Extract<ThreadRequest, { type: Type }>) => void } = {
     connect: (request) => server.serve(request.port),
+    // Not in turn: it is asked whether the thread answers at all.
+    ping: (request) => void replyTo(request.reply, () => Promise.resolve()),
     dump: (request) => server.enqueue(() => replyTo(request.reply, () => dump(db, settings.folder, request.file))),
     vacuum: (request) => server.enqueue(() => replyTo(request.reply, () => db.exec('VACUUM ANALYZE'))),
     close: (request) =>

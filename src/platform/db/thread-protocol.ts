@@ -13,6 +13,7 @@ export interface ThreadSettings {
 /** What the main thread asks. `reply` gets one `ThreadReply` and is closed. */
 export type ThreadRequest =
   | { type: 'connect'; port: MessagePort }
+  | { type: 'ping'; reply: MessagePort }
   | { type: 'dump'; file: string; reply: MessagePort }
   | { type: 'vacuum'; reply: MessagePort }
   | { type: 'close'; reply: MessagePort };

@@ -13,6 +13,7 @@ import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
 import { lockFolder, type Unlock } from './lock.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import type { PgliteThread } from './pglite.js';
+import { type RowSecurity, raiseRowSecurity } from './row-security.js';
 import { connectionTo, withSession } from './session.js';
 import { type OnStatement, timeStatements } from './statement-times.js';
 
@@ -51,8 +52,8 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
   try {
     const thread = await openCluster({ folder, ...deps, seedTarball: deps.seedTarball });
     try {
-      const schema = await migrateThrough(thread, folder, deps);
-      return await serve({ ...deps, folder, schema, thread, unlock });
+      const migrated = await migrateThrough(thread, folder, deps);
+      return await serve({ ...deps, ...migrated, folder, thread, unlock });
     } catch (cause) {
       await thread.close();
       throw cause;
@@ -63,22 +64,29 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
   }
 }
 
-/** The newest migration that is applied now. */
-async function migrateThrough(thread: PgliteThread, folder: DataFolder, deps: EmbeddedDeps): Promise<string | null> {
+interface Migrated {
+  /** The newest migration that is applied now. */
+  schema: string | null;
+  rowSecurity: RowSecurity;
+}
+
+async function migrateThrough(thread: PgliteThread, folder: DataFolder, deps: EmbeddedDeps): Promise<Migrated> {
   const { config, ids, log, migrations } = deps;
   return withSession(thread, async (client) => {
     const backup = config.isBackupWaived
       ? null
       : observed(() => makeEmbeddedBackup({ ...deps, folder, thread, client }, 'migration'), deps.onBackup);
-    const migrated = await underMigrationLock(client, () => migrate(client, { migrations, ids, backup }));
-    if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
-    return newestMigration(client);
+    return underMigrationLock(client, async () => {
+      const migrated = await migrate(client, { migrations, ids, backup });
+      if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
+      const rowSecurity = await raiseRowSecurity(client, { login: 'postgres', mode: config.rowSecurity, log });
+      return { schema: await newestMigration(client), rowSecurity };
+    });
   });
 }
 
-interface ServeDeps extends EmbeddedDeps {
+interface ServeDeps extends EmbeddedDeps, Migrated {
   folder: DataFolder;
-  schema: string | null;
   thread: PgliteThread;
   unlock: Unlock;
 }
@@ -105,6 +113,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
   return {
     kind: 'embedded',
     pool,
+    rowSecurity: deps.rowSecurity,
     isAlive: () => thread.isAlive,
     listen: (channel, onWake) => bell.listen(pool, channel, onWake),
     alone: (_, work) => aloneEmbedded(pool, work),

@@ -6,6 +6,7 @@ import { aloneOnServer } from './alone.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import { observed } from './backups.js';
+import { type RowSecurity, raiseRowSecurity } from './row-security.js';
 import { withConnection } from './scratch-database.js';
 import { makeServerBackup } from './server-backups.js';
 import { ServerBell } from './server-bell.js';
@@ -42,13 +43,16 @@ interface ServerDeps {
  */
 export async function openServer(deps: ServerDeps): Promise<Engine> {
   const { config, log } = deps;
-  await withConnection(config.directUrl ?? '', 'promptwell-migrate', (direct) => migrateServer(direct, deps));
+  const rowSecurity = await withConnection(config.directUrl ?? '', 'promptwell-migrate', (direct) =>
+    migrateServer(direct, deps),
+  );
   const pool = openPool(config);
   if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
   const bell = new ServerBell({ connectionString: config.directUrl ?? '', log });
   return {
     kind: 'server',
     pool,
+    rowSecurity,
     isAlive: () => true,
     listen: (channel, onWake) => bell.listen(channel, onWake),
     alone: (signal, work) => aloneOnServer({ directUrl: config.directUrl, pool, signal }, work),
@@ -59,19 +63,23 @@ export async function openServer(deps: ServerDeps): Promise<Engine> {
   };
 }
 
-async function migrateServer(direct: pg.Client, deps: ServerDeps): Promise<void> {
+async function migrateServer(direct: pg.Client, deps: ServerDeps): Promise<RowSecurity> {
   const { clock, config, ids, log, migrations } = deps;
   const backup = config.isBackupWaived
     ? null
     : observed(() => makeServerBackup({ config, clock, ids, client: direct }, 'migration'), deps.onBackup);
   await requireServerVersion(direct);
   // CREATE EXTENSION needs the lock, too: IF NOT EXISTS fails when two processes do it at once.
-  const migrated = await underMigrationLock(direct, async () => {
+  return underMigrationLock(direct, async () => {
     await requireExtension(direct);
-    return migrate(direct, { migrations, ids, backup });
+    const migrated = await migrate(direct, { migrations, ids, backup });
+    if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
+    return raiseRowSecurity(direct, { login: loginOf(config), mode: config.rowSecurity, log });
   });
-  if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
 }
+
+/** As whom `pg` signs in; it is never connected. */
+const loginOf = ({ url }: Config['db']): string => new pg.Client({ connectionString: url }).user ?? '';
 
 function openPool(config: Config['db']): pg.Pool {
   return new pg.Pool({

@@ -52,13 +52,12 @@ ALTER TABLE "event" ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "own_project" ON "event"
   USING (CASE WHEN "project_id" = (SELECT nullif(current_setting('promptwell.project_id', true), '')::uuid) THEN true END IS NOT NULL);
 
--- Money is counted by project and by user in one table. A user's row is theirs in every project; which user asks is not
--- known here, so that such rows are open to whoever works in some project.
+-- Money is counted by project and by user in one table: a project's own row, and those of its members.
 ALTER TABLE "spend" ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "own_project" ON "spend"
-  USING (CASE WHEN (SELECT nullif(current_setting('promptwell.project_id', true), '')) IS NOT NULL
-    AND ("scope" LIKE 'user:%' OR "scope" = 'project:' || (SELECT current_setting('promptwell.project_id', true)))
-    THEN true END IS NOT NULL);
+  USING ("scope" = 'project:' || (SELECT nullif(current_setting('promptwell.project_id', true), ''))
+    OR EXISTS (SELECT FROM "membership" "m" WHERE "scope" = 'user:' || "m"."user_id"
+      AND "m"."project_id" = (SELECT nullif(current_setting('promptwell.project_id', true), '')::uuid)));
 
 -- People are shown to those who share the project with them.
 ALTER TABLE "app_user" ENABLE ROW LEVEL SECURITY;

@@ -13,7 +13,7 @@ import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
 import { lockFolder, type Unlock } from './lock.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import type { PgliteThread } from './pglite.js';
-import { type RowSecurity, raiseRowSecurity } from './row-security.js';
+import { loginOf, type RowSecurity, raiseRowSecurity } from './row-security.js';
 import { connectionTo, withSession } from './session.js';
 import { type OnStatement, timeStatements } from './statement-times.js';
 
@@ -79,7 +79,7 @@ async function migrateThrough(thread: PgliteThread, folder: DataFolder, deps: Em
     return underMigrationLock(client, async () => {
       const migrated = await migrate(client, { migrations, ids, backup });
       if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
-      const rowSecurity = await raiseRowSecurity(client, { login: 'postgres', mode: config.rowSecurity, log });
+      const rowSecurity = await raiseRowSecurity(client, { login: loginOf(config), mode: config.rowSecurity, log });
       return { schema: await newestMigration(client), rowSecurity };
     });
   });

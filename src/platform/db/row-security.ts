@@ -1,4 +1,5 @@
 import pg from 'pg';
+import type { Config } from '../../config.js';
 import type { DatabaseLog } from './engine.js';
 import { DatabaseStartError, messageOf } from './start-error.js';
 
@@ -48,14 +49,14 @@ const ungrantedSql = `
   SELECT format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), $1::text)
    WHERE NOT has_schema_privilege($1, current_schema(), 'USAGE')`;
 
-/** Grants that the role lacks, as statements. Source: of `tableGrants`; for `$1` to `$4` see `ungrantedValues`. */
-export const ungranted = { sql: ungrantedSql, values: ungrantedValues() };
-
-function ungrantedValues(): readonly unknown[] {
+/** The grants that the role lacks, each as the statement that makes it. */
+async function ungranted(client: pg.ClientBase): Promise<string[]> {
   const pairs = Object.entries(tableGrants).flatMap(([table, privileges]) =>
     privileges.map((privilege) => [table, privilege] as const),
   );
-  return [projectRole, pairs.map(([table]) => table), pairs.map(([, privilege]) => privilege), accountColumns];
+  const values = [projectRole, pairs.map(([table]) => table), pairs.map(([, privilege]) => privilege), accountColumns];
+  const { rows } = await client.query<{ sql: string }>(ungrantedSql, values);
+  return rows.map(({ sql }) => sql);
 }
 
 /** How the login (`$2`, or the present one) stands to the role (`$1`) and to the tables. */
@@ -82,6 +83,10 @@ interface Standing {
 
 /** Two programs that start on one cluster make the role at the same instant; what the other made is as good. */
 const madeByAnother: ReadonlySet<string> = new Set(['42710', '23505', 'XX000']);
+
+/** As whom the pool signs in; the client that knows how a URL is read is never connected. */
+export const loginOf = ({ url }: Config['db']): string =>
+  url === undefined ? 'postgres' : (new pg.Client({ connectionString: url }).user ?? '');
 
 /** What raising the wall needs besides a connection that may change the schema. */
 export interface RowSecurityDeps {
@@ -120,15 +125,23 @@ async function raise(client: pg.ClientBase, login: string): Promise<string | nul
       await unlessMade(client, `CREATE ROLE ${projectRole} NOLOGIN NOSUPERUSER NOBYPASSRLS`);
       standing = await standingOf(client, login);
     }
-    if (standing.isUnbound) return `the role ${projectRole} is one that no policy binds`;
     if (!standing.mayEnter) await unlessMade(client, `GRANT ${projectRole} TO ${standing.login}`);
-    const { rows } = await client.query<{ sql: string }>(ungranted.sql, [...ungranted.values]);
-    for (const { sql } of rows) await client.query(sql);
-    const { hasRole, mayEnter } = await standingOf(client, login);
-    return hasRole && mayEnter ? null : `the role of DATABASE_URL may not become ${projectRole}`;
+    for (const sql of await ungranted(client)) await client.query(sql);
+    return (await lackOfRowSecurity(client, login))[0] ?? null;
   } catch (cause) {
     return `the role ${projectRole} could not be made ready (${messageOf(cause)})`;
   }
+}
+
+/** What keeps row-level security from binding the work of projects, as it stands; each in words. Reads only. */
+export async function lackOfRowSecurity(client: pg.ClientBase, login: string): Promise<string[]> {
+  const { hasRole, isUnbound, mayEnter } = await standingOf(client, login);
+  if (!hasRole) return [`there is no role ${projectRole}`];
+  return [
+    ...(isUnbound ? [`the role ${projectRole} is one that no policy binds`] : []),
+    ...(mayEnter ? [] : [`the role of DATABASE_URL may not become ${projectRole}`]),
+    ...(await ungranted(client)).map((sql) => `the role ${projectRole} lacks: ${sql}`),
+  ];
 }
 
 async function unlessMade(client: pg.ClientBase, sql: string): Promise<void> {

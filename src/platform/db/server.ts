@@ -6,7 +6,7 @@ import { aloneOnServer } from './alone.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import { observed } from './backups.js';
-import { type RowSecurity, raiseRowSecurity } from './row-security.js';
+import { loginOf, type RowSecurity, raiseRowSecurity } from './row-security.js';
 import { withConnection } from './scratch-database.js';
 import { makeServerBackup } from './server-backups.js';
 import { ServerBell } from './server-bell.js';
@@ -77,9 +77,6 @@ async function migrateServer(direct: pg.Client, deps: ServerDeps): Promise<RowSe
     return raiseRowSecurity(direct, { login: loginOf(config), mode: config.rowSecurity, log });
   });
 }
-
-/** As whom `pg` signs in; it is never connected. */
-const loginOf = ({ url }: Config['db']): string => new pg.Client({ connectionString: url }).user ?? '';
 
 function openPool(config: Config['db']): pg.Pool {
   return new pg.Pool({

@@ -72,10 +72,12 @@ export class EventLog {
 
   /** For how many days a project's events are kept, null if as long as all, and the newest that is gone before that. */
   async keeping(projectId: string): Promise<{ days: number | null; keptFromMs: number }> {
-    const [row] = await this.#db.within(projectId).read<{ days: number | null; keptFrom: Date | null }>(
-      'SELECT event_retention_days AS days, events_kept_from AS "keptFrom" FROM project WHERE id = $1',
-      [projectId],
-    );
+    const [row] = await this.#db
+      .within(projectId)
+      .read<{ days: number | null; keptFrom: Date | null }>(
+        'SELECT event_retention_days AS days, events_kept_from AS "keptFrom" FROM project WHERE id = $1',
+        [projectId],
+      );
     return { days: row?.days ?? null, keptFromMs: row?.keptFrom?.getTime() ?? 0 };
   }
 

@@ -70,9 +70,7 @@ export class InvitationService {
 
   /** The invitations by which somebody could join now, newest first. */
   async list({ projectId }: ProjectAccess): Promise<InvitationView[]> {
-    const rows = await this.#deps.db
-      .within(projectId)
-      .transaction((tx) => new InvitationStore(tx, projectId).list());
+    const rows = await this.#deps.db.within(projectId).transaction((tx) => new InvitationStore(tx, projectId).list());
     const now = this.#now();
     return rows.filter((row) => isOpen(row, now)).map((row) => invitationView(row, projectId));
   }

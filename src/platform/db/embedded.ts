@@ -12,7 +12,9 @@ import type { DatabaseLog, Engine } from './engine.js';
 import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
 import { lockFolder, type Unlock } from './lock.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
+import { readBootId, removeOpenMark, writeOpenMark } from './open-mark.js';
 import { type PgliteThread, startThread } from './pglite.js';
+import { loginOf, type RowSecurity, raiseRowSecurity } from './row-security.js';
 import { connectionTo, withSession } from './session.js';
 import { type OnStatement, timeStatements } from './statement-times.js';
 import { ThreadKeeper } from './thread-keeper.js';
@@ -41,6 +43,8 @@ interface EmbeddedDeps {
   /** Told of each backup, for metrics. */
   onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
   onStatement?: OnStatement | undefined;
+  /** Of this start of the machine; read from the system when it is left out. */
+  bootId?: string | null | undefined;
 }
 
 /**
@@ -53,16 +57,17 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
   await securePrivateFolder(folder.root);
   const unlock = await lockFolder(folder.root, deps.ids);
   try {
-    const thread = await openCluster({ folder, ...deps, seedTarball: deps.seedTarball });
+    const bootId = deps.bootId === undefined ? await readBootId() : deps.bootId;
+    const thread = await openCluster({ ...deps, folder, bootId, seedTarball: deps.seedTarball });
     try {
-      const schema = await migrateThrough(thread, folder, deps);
+      const migrated = await migrateThrough(thread, folder, deps);
       const keeper = new ThreadKeeper(thread, {
         reopen: () => startThread(deps.threadUrl, { folder: folder.cluster }, reopenDeadlineMs),
         folder: folder.root,
         statementTimeoutMs: deps.config.statementTimeoutMs,
         log: deps.log,
       });
-      return await serve({ ...deps, folder, schema, keeper, unlock }).catch(async (cause: unknown) => {
+      return await serve({ ...deps, ...migrated, bootId, folder, keeper, unlock }).catch(async (cause: unknown) => {
         await keeper.close();
         throw cause;
       });
@@ -76,22 +81,30 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
   }
 }
 
-/** The newest migration that is applied now. */
-async function migrateThrough(thread: PgliteThread, folder: DataFolder, deps: EmbeddedDeps): Promise<string | null> {
+interface Migrated {
+  /** The newest migration that is applied now. */
+  schema: string | null;
+  rowSecurity: RowSecurity;
+}
+
+async function migrateThrough(thread: PgliteThread, folder: DataFolder, deps: EmbeddedDeps): Promise<Migrated> {
   const { config, ids, log, migrations } = deps;
   return withSession(thread, async (client) => {
     const backup = config.isBackupWaived
       ? null
       : observed(() => makeEmbeddedBackup({ ...deps, folder, thread, client }, 'migration'), deps.onBackup);
-    const migrated = await underMigrationLock(client, () => migrate(client, { migrations, ids, backup }));
-    if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
-    return newestMigration(client);
+    return underMigrationLock(client, async () => {
+      const migrated = await migrate(client, { migrations, ids, backup });
+      if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
+      const rowSecurity = await raiseRowSecurity(client, { login: loginOf(config), mode: config.rowSecurity, log });
+      return { schema: await newestMigration(client), rowSecurity };
+    });
   });
 }
 
-interface ServeDeps extends EmbeddedDeps {
+interface ServeDeps extends EmbeddedDeps, Migrated {
+  bootId: string | null;
   folder: DataFolder;
-  schema: string | null;
   keeper: ThreadKeeper;
   unlock: Unlock;
 }
@@ -113,13 +126,14 @@ async function serve(deps: ServeDeps): Promise<Engine> {
   return {
     kind: 'embedded',
     pool,
+    rowSecurity: deps.rowSecurity,
     isAlive: () => keeper.isAlive,
     listen: (channel, onWake) => bell.listen(pool, channel, onWake),
     alone: (_, work) => aloneEmbedded(pool, (connection) => keeper.long(() => work(connection))),
     close: async () => {
       await upkeep.finish();
       await pool.end();
-      await keeper.close();
+      if (await keeper.close()) await removeOpenMark(deps.folder);
       await unlock();
     },
   };
@@ -133,6 +147,10 @@ interface Upkeep {
 async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
   const { config, clock, folder, keeper, log } = deps;
   const readMark = async (): Promise<string> => (await pool.query<{ mark: string }>(markSql)).rows[0]?.mark ?? '';
+  const { bootId } = deps;
+  const sayOpen = async (): Promise<void> =>
+    writeOpenMark(folder, { bootId, next: await readMark(), at: new Date(clock.nowMs()).toISOString() });
+  await sayOpen();
   const shelf = { folder: folder.backups, clock, keep: config.backupKeep };
   const make = (mark: string): Promise<string> =>
     addBackup(shelf, { engine: 'embedded', mark, reason: 'interval' }, async (draft) => {
@@ -151,6 +169,7 @@ async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
     readMark,
     work: async (mark) => {
       log.info({ file: await make(mark) }, 'backup made');
+      await sayOpen();
       deps.onBackup?.('completed');
     },
     onError: (cause) => {

@@ -132,16 +132,29 @@ export class PgliteThread {
     await this.#worker.terminate();
   }
 
-  /** Closes the folder and ends the thread; a thread that does not answer within 5 s is ended (a kill loses nothing). */
-  async close(): Promise<void> {
+  /**
+   * Closes the folder and ends the thread; a thread that does not answer within 5 s is ended (a kill loses nothing).
+   * Answers whether the folder was closed.
+   */
+  async close(): Promise<boolean> {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, closeDeadlineMs);
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), closeDeadlineMs);
     });
-    const closed = this.#isAlive ? this.#ask((reply) => ({ type: 'close', reply })) : Promise.resolve();
-    await Promise.race([closed.then(() => this.ended).catch(() => undefined), late]);
+    const isClosed = await Promise.race([this.#isAlive ? this.#closeFolder() : false, late]);
     clearTimeout(timer);
     await this.#worker.terminate();
+    return isClosed;
+  }
+
+  async #closeFolder(): Promise<boolean> {
+    try {
+      await this.#ask((reply) => ({ type: 'close', reply }));
+      await this.ended;
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #post(request: ThreadRequest, port: MessagePort): void {

@@ -85,13 +85,13 @@ export class ThreadKeeper {
     }
   }
 
-  /** Closes the folder and ends the thread, whichever serves by now. */
-  async close(): Promise<void> {
+  /** Closes the folder and ends the thread, whichever serves by now. Answers whether the folder was closed. */
+  async close(): Promise<boolean> {
     this.#isClosing = true;
     clearInterval(this.#ticks);
     this.#stopWaiting();
     await this.#reopening;
-    await this.#thread.close();
+    return this.#thread.close();
   }
 
   #heed(thread: PgliteThread): void {

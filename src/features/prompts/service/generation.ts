@@ -202,7 +202,7 @@ export class Generation {
   #store(tenant: Tenant, { answer, response, vector }: Storing): Promise<PromptView> {
     const { promptId, textHash, isPushed, reservation } = this.#job;
     const { db, processId } = this.#deps;
-    return db.transaction(async (tx) => {
+    return db.within(tenant.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       const end = { promptId, leaseOwner: processId, status: answer.status, model: response.model };
       if (!(await writes.finish(end))) return storedBefore(await writes.get(promptId), response);

@@ -35,7 +35,6 @@ ALTER ROLE :"monitor" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT
 GRANT pg_monitor TO :"monitor";
 -- Its name is the service's, and its grants are made at each start. Nobody signs in as it.
 SELECT 'CREATE ROLE promptwell_project NOLOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'promptwell_project') \gexec
-ALTER ROLE promptwell_project NOLOGIN NOSUPERUSER NOBYPASSRLS;
 GRANT promptwell_project TO :"role";
 SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'role')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec

@@ -5,7 +5,16 @@ import { openDatabase } from '../../src/platform/db/client.js';
 import type { Database } from '../../src/platform/db/database.js';
 import { examine } from '../../src/platform/db/doctor/doctor.js';
 import { projectRole } from '../../src/platform/db/row-security.js';
-import { createTestDatabase, engineUnderTest, freshName, type TestDatabase, testDeps } from '../support/database.js';
+import {
+  createTestDatabase,
+  createTestFolder,
+  engineUnderTest,
+  freshName,
+  serverConfig,
+  type TestDatabase,
+  testDeps,
+} from '../support/database.js';
+import { noOwnPostgres, startOwnPostgres } from '../support/fault/own-postgres.js';
 
 type Run = (sql: string) => Promise<Record<string, unknown>[]>;
 
@@ -141,4 +150,37 @@ describe.runIf(engineUnderTest === 'server')('a plain login on a server', () => 
     const config = { ...login.config, directUrl: database.config.directUrl };
     await expect(withLog(config, [])).rejects.toThrow(/does not own the tables/);
   });
+});
+
+describe.skipIf(noOwnPostgres !== null)('a cluster that has no such role', () => {
+  test('gets it from the first start, also of two at once on two databases, and from a login that may only make roles', async () => {
+    await using server = await startOwnPostgres();
+    await using folder = await createTestFolder();
+    const names = ['one', 'two', 'three'] as const;
+    const configOf = (name: string, user = 'postgres'): Config['db'] => {
+      const url = new URL(server.url);
+      url.pathname = `/${name}`;
+      url.username = user;
+      return { ...serverConfig(url.href, folder.path), rowSecurity: 'required' };
+    };
+    await server.asAdmin(async (client) => {
+      await client.query('CREATE ROLE maker LOGIN CREATEROLE NOSUPERUSER');
+      await client.query('CREATE DATABASE three OWNER maker');
+      for (const name of ['one', 'two']) await client.query(`CREATE DATABASE ${name}`);
+    });
+    await asSuperuser(configOf('three'), (run) => run('CREATE EXTENSION vector'));
+    const open = async (config: Config['db']): Promise<void> => {
+      const db = await openDatabase({ ...testDeps, config });
+      expect(db.rowSecurity).toEqual({ role: projectRole, missing: null });
+      expect(
+        await db.within('').read('SELECT current_user::text AS name FROM (SELECT count(*) FROM prompt) AS p', []),
+      ).toEqual([{ name: projectRole }]);
+      await db.close();
+    };
+    await open(configOf('three', 'maker'));
+    // Without the role again, as on a new cluster, and two programs at the same instant.
+    await server.asAdmin((client) => client.query('DROP DATABASE three'));
+    await server.asAdmin((client) => client.query(`DROP ROLE ${projectRole}`));
+    await Promise.all(names.slice(0, 2).map((name) => open(configOf(name))));
+  }, 120_000);
 });

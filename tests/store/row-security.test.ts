@@ -106,7 +106,7 @@ async function countIn(scope: Pick<Database, 'read'>, table: string): Promise<nu
     const [row] = await scope.read<{ count: number }>(`SELECT count(*)::int AS count FROM "${table}"`, []);
     return row?.count ?? -1;
   } catch (error) {
-    if (/permission denied/.test(String((error as Error).message))) return null;
+    if (/permission denied/.test((error as Error).message)) return null;
     throw error;
   }
 }

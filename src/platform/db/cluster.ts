@@ -51,7 +51,7 @@ export async function openCluster(deps: ClusterDeps): Promise<PgliteThread> {
     return await openAfterPowerCut(deps, left);
   } catch (cause) {
     if (!(cause instanceof FolderError)) throw cause;
-    return await replaceDamaged(deps, cause, left);
+    return replaceDamaged(deps, cause, left);
   }
 }
 

@@ -67,10 +67,10 @@ export class KillLoad {
   async writeUntil(strike: () => Promise<unknown>): Promise<void> {
     const again = this.#unanswered;
     this.#unanswered = [];
-    let isStruck = false;
+    const struck = new AbortController();
     let answers = 0;
     const writer = async (index: number): Promise<void> => {
-      for (let count = index; !isStruck; count += 1) {
+      for (let count = index; !struck.signal.aborted; count += 1) {
         const isNaive = index === 0;
         const next = again.pop() ?? { key: randomUUID(), isGenerated: isNaive || count % 4 === 0, isNaive };
         if (!(await this.#send(next))) return;
@@ -81,7 +81,7 @@ export class KillLoad {
     // A start that answers nobody would be waited for in vain.
     await until('the first answer', () => (answers > 0 ? true : undefined), 30_000);
     await strike();
-    isStruck = true;
+    struck.abort();
     await writing;
     this.#unanswered.push(...again);
   }
@@ -147,7 +147,7 @@ export class KillLoad {
     );
     await this.stop();
     const read = <Row extends object>(sql: string): Promise<Row[]> =>
-      withRaw(db, async (client) => (await client.query<Row>(sql)).rows);
+      withRaw(db, async (session) => (await session.query<Row>(sql)).rows);
     const stored = await read<StoredRow & { status: string; is_naive: boolean }>(
       'SELECT text AS key, id::text AS id, status::text AS status, idempotency_key IS NULL AS is_naive FROM prompt',
     );

@@ -29,6 +29,8 @@ export class KillLoad {
   readonly readyMs: number[] = [];
   /** The same in processor time, which does not depend on what else this machine does. */
   readonly readyCpuMs: number[] = [];
+  /** How often the program said that it is too busy. */
+  busy = 0;
   #unanswered: Unanswered[] = [];
   #token = '';
   #program: TestProcess | undefined;
@@ -78,6 +80,8 @@ export class KillLoad {
       }
     };
     const writing = Promise.all(Array.from({ length: writerCount + 1 }, (_, index) => writer(index)));
+    // Heard below; meanwhile a refusal must not end the test's own process.
+    writing.catch(() => undefined);
     // A start that answers nobody would be waited for in vain.
     await until('the first answer', () => (answers > 0 ? true : undefined), 30_000);
     await strike();
@@ -103,6 +107,12 @@ export class KillLoad {
     } catch {
       this.#unanswered.push(prompt);
       return false;
+    }
+    // Busy is no answer: what became of the write is not known, and it is sent again.
+    if (response.status === 503) {
+      this.#unanswered.push(prompt);
+      this.busy += 1;
+      return true;
     }
     const id = response.ok ? (JSON.parse(text) as { result: { data: { id: string } } }).result.data.id : undefined;
     if (id !== undefined) ledger.acknowledged(key, id);

@@ -216,8 +216,8 @@ export class Generation {
       outcome: answer.status,
       durationMs: answer.latencyMs,
       timeToFirstTokenMs: answer.timeToFirstTokenMs,
-      usage: answer.finish?.usage ?? null,
-      costUsd: answer.finish?.costUsd ?? null,
+      usage: answer.spent?.usage ?? null,
+      costUsd: answer.spent?.costUsd ?? null,
     });
   }
 

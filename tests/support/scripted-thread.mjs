@@ -41,7 +41,8 @@ const model = {
     const embedded = [];
     for (const text of texts) {
       await giveWay();
-      const vector = (actions[await actionOf(text)] ?? unit)();
+      const [action] = (await actionOf(text)).split(' ');
+      const vector = (actions[action] ?? unit)();
       embedded.push({ vector, isTruncated: text === 'long' });
     }
     return embedded;

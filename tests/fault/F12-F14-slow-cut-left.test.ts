@@ -31,8 +31,8 @@ let ada: TestPerson;
 let folder: Awaited<ReturnType<typeof createTestFolder>>;
 let ledger: Ledger;
 
-const idleMs = rounds(2_000, 30_000);
-const deadlineMs = idleMs + rounds(2_000, 15_000);
+const idleMs = rounds(5_000, 30_000);
+const deadlineMs = idleMs + rounds(4_000, 15_000);
 const env = (more: Record<string, string> = {}): Record<string, string> => ({
   PROMPTWELL_OFFLINE: '0',
   LLM_BASE_URL: upstream.baseUrl,
@@ -94,12 +94,12 @@ describe('an upstream of one byte a second', () => {
         () => (hasControlEnded = true),
       );
       let isOver = false;
-      const slow = inTurns(100, 100, (index) =>
-        asked(ledger, ada.client, {
-          text: `slow ${index} ${index % 2 === 0 ? 'begun' : 'mute'}`,
-          model: `slow ${index}`,
-        }),
-      ).finally(() => (isOver = true));
+      const slow = inTurns(100, 100, async (index) => {
+        // One after another, so that they end so too: a hundred answers stored at one moment are another subject.
+        await new Promise((resolve) => setTimeout(resolve, 30 * index));
+        const text = `slow ${index} ${index % 2 === 0 ? 'begun' : 'mute'}`;
+        return asked(ledger, ada.client, { text, model: `slow ${index}` });
+      }).finally(() => (isOver = true));
       await until('all of them at once', () => (upstream.requests.length >= 100 ? true : undefined), 30_000);
       const timesMs: number[] = [];
       while (!isOver) {
@@ -289,10 +289,10 @@ describe('a caller that leaves in the middle of a stream', () => {
   test('F14 control: while somebody else waits for the whole answer, leaving aborts nothing', async () => {
     upstream.always(heldAndTimed);
     const key = randomUUID();
+    const created = ada.client.prompts.create.mutate({ text: 'kept', idempotencyKey: key });
+    await until('the call', () => (requestsFor('kept') === 1 ? true : undefined));
     const reader = readStream(ada.client, { text: 'kept', idempotencyKey: key });
     await until('the first word', () => (reader.text() === '' ? undefined : true));
-    const created = ada.client.prompts.create.mutate({ text: 'kept', idempotencyKey: key });
-    await until('the second', () => (requestsFor('kept') === 1 ? true : undefined));
     reader.unsubscribe();
     await expect(until('an abort', () => leftMs.get('kept'), 1_500)).rejects.toThrow('in vain');
     upstream.release();

@@ -41,6 +41,16 @@ async function bareHome(): Promise<{ env: Record<string, string> } & AsyncDispos
   };
 }
 
+/** Whether the program is at the schema: on a server its first table, embedded its folder. */
+async function hasBegun({ DATA_DIR = '', DATABASE_URL: url }: Record<string, string>): Promise<true | undefined> {
+  if (url === undefined) return existsSync(DATA_DIR) ? true : undefined;
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query("SELECT 1 FROM pg_tables WHERE tablename = '_prisma_migrations'");
+  await client.end();
+  return rows.length > 0 ? true : undefined;
+}
+
 const worksAt = async (url: string): Promise<string> => {
   const { client } = { client: clientFor(url) };
   const { tokens } = await client.auth.signup.mutate({
@@ -62,7 +72,8 @@ describe('SIGTERM while the schema is made', () => {
       for (let index = 0; index < rounds(3, 20); index += 1) {
         await using home = await bareHome();
         const program = spawnMain(home.env);
-        const strikeMs = performance.now() + run.between(300, 4_000);
+        await until('the making to begin', () => hasBegun(home.env), 30_000);
+        const strikeMs = performance.now() + run.between(0, engineUnderTest === 'server' ? 400 : 4_000);
         await until('the moment to strike', () => (performance.now() > strikeMs ? true : undefined));
         exits.push((await endAfter(program, 'SIGTERM')).exitMs);
         const again = await startProcess(home.env, undefined, 60_000);

@@ -227,7 +227,7 @@ describe('a provider that is not there', () => {
     baseUrl: string;
   }
   const nothing = async (): Promise<void> => undefined;
-  const gone: [string, () => Promise<Gone>, string, object][] = [
+  const gone: [string, () => Promise<Gone>, { code: string; details: object }][] = [
     [
       'takes the call and never answers',
       async () => {
@@ -235,15 +235,13 @@ describe('a provider that is not there', () => {
         mute.always(silent());
         return mute;
       },
-      'GATEWAY_TIMEOUT',
-      { deadlineMs: callDeadlineMs },
+      { code: 'GATEWAY_TIMEOUT', details: { deadlineMs: callDeadlineMs } },
     ],
-    ['is stopped with SIGSTOP', stoppedUpstream, 'GATEWAY_TIMEOUT', { deadlineMs: callDeadlineMs }],
+    ['is stopped with SIGSTOP', stoppedUpstream, { code: 'GATEWAY_TIMEOUT', details: { deadlineMs: callDeadlineMs } }],
     [
       'has a name that nobody knows',
       async () => ({ baseUrl: 'http://nobody.invalid/v1', [Symbol.asyncDispose]: nothing }),
-      'BAD_GATEWAY',
-      { reason: 'unreachable' },
+      { code: 'BAD_GATEWAY', details: { reason: 'unreachable' } },
     ],
     [
       'refuses connections',
@@ -252,14 +250,13 @@ describe('a provider that is not there', () => {
         await closed[Symbol.asyncDispose]();
         return { baseUrl: closed.baseUrl, [Symbol.asyncDispose]: nothing };
       },
-      'BAD_GATEWAY',
-      { reason: 'unreachable' },
+      { code: 'BAD_GATEWAY', details: { reason: 'unreachable' } },
     ],
   ];
 
   test.each(gone)(
     'F10 a provider that %s: every call ends within its deadline, and no socket is left',
-    async (name, start, code, details) => {
+    async (name, start, { code, details }) => {
       await using provider = await start();
       const port = Number(new URL(provider.baseUrl).port);
       await using own = await startService({

@@ -49,14 +49,23 @@ async function askUnder(name: string, behaviour: Behaviour): Promise<{ asked: As
 
 type Outcome = 'whole' | 'failed with the partial kept' | 'wrong';
 
+type Usage = NonNullable<NonNullable<Prompt['response']>['usage']>;
+
+const isAsCounted = (took: Usage): boolean =>
+  Object.entries(counted).every(([name, value]) => Reflect.get(took, name) === value);
+
+const isWhole = (said: string, took: Usage | null): boolean =>
+  said === text && took !== null && (took.isEstimated || isAsCounted(took));
+
+const isKept = (said: string, took: Usage | null): boolean =>
+  text.startsWith(said) && (took === null ? said === '' : took.isEstimated);
+
 /** What the row allows: the same text and usage as unsplit, or failed with a beginning of it; nothing else. */
 function judge({ status, response }: Prompt): Outcome {
-  const said = response?.text ?? '';
-  const took = response?.usage ?? null;
-  const isRight = took !== null && Object.entries(counted).every(([name, value]) => Reflect.get(took, name) === value);
-  if (status === 'completed') return said === text && (isRight || took?.isEstimated === true) ? 'whole' : 'wrong';
-  const isBeginning = text.startsWith(said) && status === 'failed' && response?.error !== null;
-  return isBeginning && (took === null ? said === '' : took.isEstimated) ? 'failed with the partial kept' : 'wrong';
+  if (response === null) return 'wrong';
+  const { text: said, usage: took, error } = response;
+  if (status === 'completed') return isWhole(said, took) ? 'whole' : 'wrong';
+  return status === 'failed' && error !== null && isKept(said, took) ? 'failed with the partial kept' : 'wrong';
 }
 
 const tally = (outcomes: readonly Outcome[]): Record<Outcome, number> => {

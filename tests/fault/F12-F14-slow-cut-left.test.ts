@@ -93,16 +93,16 @@ describe('an upstream of one byte a second', () => {
         () => (hasControlEnded = true),
         () => (hasControlEnded = true),
       );
-      let isOver = false;
+      const over = new AbortController();
       const slow = inTurns(100, 100, async (index) => {
         // One after another, so that they end so too: a hundred answers stored at one moment are another subject.
         await new Promise((resolve) => setTimeout(resolve, 30 * index));
-        const text = `slow ${index} ${index % 2 === 0 ? 'begun' : 'mute'}`;
-        return asked(ledger, ada.client, { text, model: `slow ${index}` });
-      }).finally(() => (isOver = true));
+        const how = index % 2 === 0 ? 'begun' : 'mute';
+        return asked(ledger, ada.client, { text: `slow ${index} ${how}`, model: `slow ${index}` });
+      }).finally(() => over.abort());
       await until('some of them', () => (upstream.requests.length >= 20 ? true : undefined), 30_000);
       const timesMs: number[] = [];
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const beganMs = performance.now();
         const { id } = await ada.client.prompts.create.mutate({ text: 'other', generate: false });
         timesMs.push(performance.now() - beganMs);
@@ -152,12 +152,13 @@ const spentUsd = async (): Promise<number> => {
   return row?.usd ?? 0;
 };
 
-/** What one call cost the caller's budget at a share of 0, and at any other. */
-const isRight = ({ status, response }: Prompt, share: number): boolean =>
-  status === 'failed' &&
-  text.startsWith(response?.text ?? 'x') &&
-  (response?.text === '') === (share === 0) &&
-  (share === 0 ? response?.usage === null : response?.usage?.isEstimated === true);
+/** Failed with a beginning of the answer and its estimated usage; with neither where nothing came. */
+function isRight({ status, response }: Prompt, share: number): boolean {
+  if (status !== 'failed' || response === null || !text.startsWith(response.text)) return false;
+  return share === 0
+    ? response.text === '' && response.usage === null
+    : response.text !== '' && response.usage?.isEstimated === true;
+}
 
 describe('a connection that is reset', () => {
   test.each([0, 0.5, 0.99])(

@@ -74,9 +74,9 @@ async function loadOn(program: TestProcess, token: string, ledger: Ledger): Prom
 async function hammer(program: TestProcess, client: ReturnType<typeof clientFor>, ledger: Ledger) {
   const count = { accepted: 0, refused: 0, cut: 0 };
   const calls = new Set<Promise<void>>();
-  let hasEnded = false;
-  void program.ended.then(() => (hasEnded = true));
-  for (let index = 0; !hasEnded; index += 1) {
+  const gone = new AbortController();
+  void program.ended.then(() => gone.abort());
+  for (let index = 0; !gone.signal.aborted; index += 1) {
     const call = asked(ledger, client, { text: `load ${index}`, generate: false }).then(
       ({ prompt }) => void (prompt === undefined ? (count.refused += 1) : (count.accepted += 1)),
       () => void (count.cut += 1),

@@ -102,7 +102,7 @@ describe('a service whose clock is wrong', () => {
       expect(feed.heard.toSorted()).toEqual(texts.toSorted());
       feed.stop();
       // Its own hour: five seconds before its end the token is good, five after it is not.
-      const endsAtMs = Date.parse(String(ada.session.tokens.accessTokenExpiresAt));
+      const endsAtMs = Date.parse(ada.session.tokens.accessTokenExpiresAt);
       expect(Math.abs(endsAtMs - clock.nowMs() - hourMs)).toBeLessThan(2 * minuteMs);
       clock.skewMs += endsAtMs - clock.nowMs() - 5_000;
       expect(await isAllowed(clientFor(service.url, { token: ada.token }))).toBe(true);
@@ -165,7 +165,7 @@ describe('a service whose clock is wrong', () => {
       const { createdAt } = await ada.client.prompts.create.mutate({ text: `${skewMs}`, generate: false });
       stamps.push(clock.nowMs());
       // Database time stands beside it and did not move.
-      expect(Math.abs(Date.parse(String(createdAt)) - Date.now())).toBeLessThan(minuteMs);
+      expect(Math.abs(Date.parse(createdAt) - Date.now())).toBeLessThan(minuteMs);
     }
     expect(stamps.toSorted((one, other) => one - other)).not.toEqual(stamps);
   });
@@ -196,7 +196,7 @@ describe('a whole process whose dates are wrong', () => {
         // A day ahead the token of before has had its hour: a person signs in again, as their client would refresh.
         const signedIn = await until('the date to change', async () => {
           const { tokens: fresh } = await nobody.auth.login.mutate(account);
-          const saidMs = Date.parse(String(fresh.accessTokenExpiresAt)) - hourMs;
+          const saidMs = Date.parse(fresh.accessTokenExpiresAt) - hourMs;
           return Math.abs(saidMs - Date.now() - skewMs) < 2 * minuteMs ? fresh : undefined;
         });
         const client = clientFor(program.url, { token: signedIn.accessToken });

@@ -31,8 +31,10 @@ let ada: TestPerson;
 let folder: Awaited<ReturnType<typeof createTestFolder>>;
 let ledger: Ledger;
 
-const idleMs = rounds(5_000, 30_000);
+const idleMs = rounds(8_000, 30_000);
 const deadlineMs = idleMs + rounds(4_000, 15_000);
+/** Of the calls beside slow streams; the short form runs on machines that do other work too. */
+const mostP99Ms = rounds(1_000, 200);
 const env = (more: Record<string, string> = {}): Record<string, string> => ({
   PROMPTWELL_OFFLINE: '0',
   LLM_BASE_URL: upstream.baseUrl,
@@ -96,7 +98,7 @@ describe('an upstream of one byte a second', () => {
       const over = new AbortController();
       const slow = inTurns(100, 100, async (index) => {
         // One after another, so that they end so too: a hundred answers stored at one moment are another subject.
-        await new Promise((resolve) => setTimeout(resolve, 30 * index));
+        await new Promise((resolve) => setTimeout(resolve, 50 * index));
         const how = index % 2 === 0 ? 'begun' : 'mute';
         return asked(ledger, ada.client, { text: `slow ${index} ${how}`, model: `slow ${index}` });
       }).finally(() => over.abort());
@@ -119,7 +121,7 @@ describe('an upstream of one byte a second', () => {
       expect(latest?.most).toBeLessThan(deadlineMs + 1_000);
       const p99 = Math.round(percentile(timesMs, 0.99));
       expect(timesMs.length).toBeGreaterThan(20);
-      expect({ p99, times: p99 < 200 ? [] : timesMs.map(Math.round) }).toEqual({ p99, times: [] });
+      expect({ p99, times: p99 < mostP99Ms ? [] : timesMs.map(Math.round) }).toEqual({ p99, times: [] });
       // The control: without these bounds the same call has not ended by now.
       expect(hasControlEnded).toBe(false);
       await until('all given up', () => (upstream.abandoned >= 100 ? true : undefined));

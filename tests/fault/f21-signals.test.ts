@@ -1,12 +1,8 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { createServerDatabase, createTestFolder, engineUnderTest } from '../support/database.js';
+import { noOwnPostgres, startOwnPostgres } from '../support/fault/own-postgres.js';
 import { isLong, record, rounds, seededRun } from '../support/fault/form.js';
 import { spawnMain, startProcess, type TestProcess } from '../support/process.js';
 import { clientFor, goodPassword } from '../support/service.js';
@@ -113,33 +109,6 @@ describe('SIGTERM while the schema is made', () => {
   );
 });
 
-const tool = fileURLToPath(new URL('../../../shared/bin/postgres', import.meta.url));
-const reasonAgainst = (): string | null => {
-  if (engineUnderTest === 'embedded') return 'only on the server engine';
-  return existsSync(tool) && process.getuid?.() === 0
-    ? null
-    : 'needs ../shared/bin/postgres, and root, for a server of its own';
-};
-
-/** A PostgreSQL of the test's own, to stop and to freeze. */
-async function ownServer() {
-  const probe = createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  const act = (verb: string) => promisify(execFile)(tool, [verb, String(port)]);
-  const { stdout } = await act('start');
-  return {
-    url: stdout.trim(),
-    act,
-    async [Symbol.asyncDispose]() {
-      await act('thaw').catch(() => undefined);
-      await act('drop');
-    },
-  };
-}
-
 describe('SIGTERM without a database', () => {
   test('F21 stopped or frozen under calls: the exit takes at most ten seconds', async ({ skip }) => {
     const reason = reasonAgainst();
@@ -159,14 +128,14 @@ describe('SIGTERM without a database', () => {
         password: goodPassword,
       });
       const client = clientFor(program.url, { token: tokens.accessToken });
-      await server.act(away);
+      await server[away]();
       const calls = Array.from({ length: 20 }, (_, index) =>
         client.prompts.create.mutate({ text: `away ${index}`, generate: false }).catch((error: unknown) => error),
       );
       const { exitMs } = await endAfter(program, 'SIGTERM');
       await Promise.all(calls);
       exits[`${name}: exit ms`] = exitMs;
-      await server.act(back);
+      await server[back]();
     }
     for (const exitMs of Object.values(exits)) expect(exitMs).toBeLessThan(10_100);
     record('F21 without a database', run.seed, exits);

@@ -9,13 +9,15 @@ import type { ChosenModel } from '../../../platform/llm/choose.js';
 import type { LlmRequest } from '../../../platform/llm/provider.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type { CreatePromptInput, PromptView, StreamPromptInput } from '../schema.js';
-import { type Inserted, insertPrompt } from '../store/insertion.js';
+import { type Inserted, type Insertion, insertPrompts } from '../store/insertion.js';
 import { type KeyedPrompt, PromptReads } from '../store/reads.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
 import { type NewPrompt, PromptWrites, SpaceMovedError } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
 import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
-import type { Generation, Generations } from './generation.js';
+import type { Generation } from './generation.js';
+import type { Generations } from './generations.js';
+import { PromptInsertions } from './insertions.js';
 
 /** A prompt that was stored, by this call or an earlier one with the same key. */
 export type Begun =
@@ -30,10 +32,12 @@ type Input = CreatePromptInput | StreamPromptInput;
 export class PromptCreation {
   readonly #deps: PromptDeps;
   readonly #generations: Generations;
+  readonly #insertions: PromptInsertions;
 
   constructor(deps: PromptDeps, generations: Generations) {
     this.#deps = deps;
     this.#generations = generations;
+    this.#insertions = new PromptInsertions(deps.db);
   }
 
   /**
@@ -151,20 +155,31 @@ export class PromptCreation {
     return { type: 'running', prompt: stored.view, generation };
   }
 
-  /** One statement; with a spend cap, one transaction that reserves the money too. Null when the key was taken. */
+  /**
+   * One statement, shared with others that come at the same time; with a spend cap, one transaction that reserves the
+   * money too. Null when the key was taken.
+   */
   async #insert(access: ProjectAccess, beginning: Beginning) {
     const { space, prompt, vector, asked } = beginning;
     const row = firstRow(access, beginning);
-    const kinds = asked === null ? (['prompt.created', 'prompt.completed'] as const) : (['prompt.created'] as const);
-    const events = { kinds: prompt.isPushed ? kinds : [], channel: eventChannel };
-    const insertion = { prompt, vector, events, view: promptView(row) };
-    const statement = insertPrompt(tenantOf(space, access.projectId), insertion);
+    const kinds = asked === null ? ['prompt.created', 'prompt.completed'] : ['prompt.created'];
+    const insertion: Insertion = {
+      prompt,
+      status: row.status === 'pending' ? 'pending' : 'completed',
+      createdAt: null,
+      vector,
+      responses: [],
+      kinds: prompt.isPushed ? kinds : [],
+      view: promptView(row),
+    };
+    const tenant = tenantOf(space, access.projectId);
     const viewOf = ({ createdAt }: Inserted): PromptView => promptView({ ...row, createdAt, updatedAt: createdAt });
     if (asked === null || this.#deps.dailyCapUsd === undefined) {
-      const [inserted] = await this.#deps.db.read<Inserted>(statement.text, statement.values);
-      return inserted === undefined ? null : { view: viewOf(inserted), reservation: null };
+      const inserted = await this.#insertions.add(tenant, insertion);
+      return inserted === null ? null : { view: viewOf(inserted), reservation: null };
     }
     return this.#deps.db.transaction(async (tx) => {
+      const statement = insertPrompts(tenant, { insertions: [insertion], channel: eventChannel });
       const [inserted] = await tx.$queryRaw<Inserted[]>(statement);
       if (inserted === undefined) return null;
       const reservation = await this.#reserve(new SpendStore(tx, access), asked.chosen, asked.request);

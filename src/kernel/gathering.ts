@@ -67,11 +67,11 @@ export class Gathering<Item, Answer> {
   }
 
   #fitting(waiting: readonly Waiter<Item, Answer>[]): number {
-    const { groupItems, groupWeight, weightOf } = this.#deps;
+    const { groupItems, groupWeight } = this.#deps;
     let weight = 0;
     let count = 0;
     for (const { item } of waiting) {
-      weight += weightOf(item);
+      weight += this.#deps.weightOf(item);
       if (count === groupItems || (count > 0 && weight > groupWeight)) break;
       count += 1;
     }

@@ -13,7 +13,7 @@ import { insertionOf } from './imported.js';
  * Shape: all or nothing; an item whose key is known with the same body is skipped. Each new prompt tells the feed one
  * `prompt.created`, which shows it as it ended: a second event would tell nothing more, and slow readers of a large
  * import catch up from the database in pages. Vectors come from the indexer, in the background lane.
- * Cost: one transaction of two or three statements.
+ * Metrics of model calls leave them out: nothing was called. Cost: one transaction of two or three statements.
  * Faults: `invalid` naming item and field; `conflict` for a key that made another prompt; `rateLimited`.
  */
 export async function importPrompts(
@@ -24,7 +24,7 @@ export async function importPrompts(
   const { items } = input;
   await deps.throttle.countImport(access.userId, items.length);
   const tenant = tenantOf(deps.spaces.active(), access.projectId);
-  const { insertions, stored, ids } = await deps.db.transaction(async (tx) => {
+  const { stored, ids } = await deps.db.transaction(async (tx) => {
     const store = new ImportStore(tx, tenant);
     const making = { access, input, ids: deps.ids, now: await store.now() };
     const made = items.map((item, place) => insertionOf(making, item, place));
@@ -38,12 +38,9 @@ export async function importPrompts(
       if (earlier?.requestHash === prompt.requestHash) return earlier.id;
       throw keyTaken(place, earlier?.id);
     };
-    return { insertions: made, stored: fresh, ids: made.map(idOf) };
+    return { stored: fresh, ids: made.map(idOf) };
   });
-  observe(
-    deps,
-    insertions.filter(({ prompt }) => stored.has(prompt.id)),
-  );
+  if (stored.size > 0) deps.onUnindexed();
   return { imported: stored.size, skipped: items.length - stored.size, ids };
 }
 
@@ -53,13 +50,4 @@ function keyTaken(place: number, current: string | undefined): Fault {
   if (current === undefined) return new Fault('conflict', `${path}: was in use a moment ago; try again.`);
   const message = 'was used with another body before';
   return new Fault('conflict', `${path}: ${message}.`, { current, issues: [{ path, message }] });
-}
-
-function observe({ observer, onUnindexed }: PromptDeps, insertions: readonly Insertion[]): void {
-  if (insertions.length === 0) return;
-  for (const { status, responses } of insertions) {
-    observer.onFinished(status === 'failed' ? 'failed' : 'completed');
-    for (const { error } of responses) observer.onResponse(error === null ? 'completed' : 'failed');
-  }
-  onUnindexed();
 }

@@ -44,7 +44,16 @@ function promptOf(
   { access, input, ids, now }: Making,
   { item, place, last }: { item: Item; place: number; last: ResponseRow | null },
 ): NewPrompt {
-  const { idempotencyKey, responses, model, system, conversationId, parameters = {}, createdAt, ...fields } = item;
+  const {
+    idempotencyKey,
+    responses: _responses,
+    model,
+    system,
+    conversationId,
+    parameters = {},
+    createdAt,
+    ...fields
+  } = item;
   const timeMs = createdAt === undefined ? null : timeOf(now, createdAt, `items.${place}.createdAt`);
   return {
     ...fields,

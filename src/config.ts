@@ -59,6 +59,10 @@ export const Environment = z.object({
     .default('full')
     .describe('How a backup is compared with its source: every row, or only their number.'),
   MIGRATE_WITHOUT_BACKUP: flag(false).describe('Migrates with no backup first: for who has one of their own.'),
+  ROW_SECURITY: z
+    .enum(['auto', 'required', 'off'])
+    .default('auto')
+    .describe('Row-level security behind the queries: where the role can be had, required to start, or off.'),
   PG_DUMP: optional.describe('Path of pg_dump (pg_restore beside it), for backups of a server; unset: from PATH.'),
   JWT_SECRET: optional.describe('At least 32 bytes; required with DATABASE_URL, else made once in DATA_DIR.'),
   JWT_SECRET_FILE: optional.describe('A file that holds JWT_SECRET.'),
@@ -213,6 +217,7 @@ const db = (env: Parsed, given: Record<string, unknown>) => ({
   backupKeep: env.BACKUP_KEEP,
   backupVerify: env.BACKUP_VERIFY,
   isBackupWaived: env.MIGRATE_WITHOUT_BACKUP,
+  rowSecurity: env.ROW_SECURITY,
   // What PostgreSQL's own programs are told of the environment, besides the connection.
   tools: { pgDump: env.PG_DUMP, path: optional.parse(given['PATH']), home: optional.parse(given['HOME']) },
 });

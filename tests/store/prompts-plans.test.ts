@@ -69,8 +69,10 @@ const near: Search = {
   limit: 5,
   maxDistance: 2,
 };
+/** As it runs: within the project that the statement is bound to, behind row-level security. */
 const plan = async ({ text, values }: Statement): Promise<string> => {
-  const rows = await test_.db.read<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
+  const projectId = projects.find((id) => values.includes(id)) ?? '';
+  const rows = await test_.db.within(projectId).read<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 };
 
@@ -108,7 +110,7 @@ test.each([
   // The exact lane stays away from it.
   expect(await plan(similarPrompts(large, { ...near, filter }))).not.toContain('ann_');
   await test_.db.read(`DROP INDEX ${annIndexName(large)}`, []);
-  const gone = await test_.db.read(statement.text, statement.values);
+  const gone = await test_.db.within(large.projectId).read(statement.text, statement.values);
   expect(gone).toMatchObject([{ id: null, found: 0, farthest: null }]);
 });
 
@@ -123,7 +125,7 @@ test('the exact lane finds every vector of a small project beside a large one', 
 test('a page of a list reads its index in order and sorts nothing', async () => {
   const text = await plan(listPrompts(tenant, { filter: {}, before: ids.uuid(), limit: 20 }));
   expect(text).toMatch(
-    /^Limit\n +-> +Nested Loop Left Join\n +-> +Index Scan( Backward)? using prompt_project_id_id_\w+ on prompt p/,
+    /^Limit\n( +InitPlan .*\n +-> +Result\n)* +-> +Nested Loop Left Join\n +-> +Index Scan( Backward)? using prompt_project_id_id_\w+ on prompt p/,
   );
 });
 

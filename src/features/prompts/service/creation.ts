@@ -10,6 +10,7 @@ import type { LlmRequest } from '../../../platform/llm/provider.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type { CreatePromptInput, PromptView, StreamPromptInput } from '../schema.js';
 import { type Inserted, type Insertion, insertPrompts } from '../store/insertion.js';
+import { LeaseStore } from '../store/leases.js';
 import { type KeyedPrompt, PromptReads } from '../store/reads.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
 import { type NewPrompt, PromptWrites, SpaceMovedError } from '../store/writes.js';
@@ -33,6 +34,8 @@ export class PromptCreation {
   readonly #deps: PromptDeps;
   readonly #generations: Generations;
   readonly #insertions: PromptInsertions;
+  /** Prompts that are being stored right now: their generations begin in a moment. */
+  readonly #beginning = new Set<string>();
 
   constructor(deps: PromptDeps, generations: Generations) {
     this.#deps = deps;
@@ -72,27 +75,14 @@ export class PromptCreation {
     await this.#deps.throttle.countPrompt('create', access.userId);
     const chosen = this.#deps.providers.choose(again.model ?? undefined);
     const request = this.#request(row, chosen);
-    const reservation = await this.#deps.db.transaction(async (tx) => {
+    const reservation = await this.#deps.db.within(access.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId }))) throw answeredAlready(row.id);
       const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
       await announceUpdate(tx, await writes.get(row.id));
       return reserved;
     });
-    return this.#generations.begin({
-      space,
-      tenant,
-      userId: access.userId,
-      promptId: row.id,
-      text: row.text,
-      textHash: textHash(row.text),
-      isPushed: row.isPushed,
-      chosen,
-      request,
-      reservation,
-      needsVector: row.space === null,
-      isPinned: true,
-    });
+    return this.#generations.begin({ ...jobOf(access, space, row), chosen, request, reservation, isPinned: true });
   }
 
   /** What an earlier call with the same key made, or null. Faults: `conflict` for a key that made another request. */
@@ -109,9 +99,31 @@ export class PromptCreation {
     // After the row was read: its process enters it here only once it is committed.
     const generation = this.#generations.get(keyed.id);
     if (generation !== undefined) return { type: 'running', prompt, generation };
-    return row.status === 'pending'
-      ? { type: 'elsewhere', prompt }
-      : { type: 'ended', prompt, fault: storedFault(row) };
+    if (row.status !== 'pending') return { type: 'ended', prompt, fault: storedFault(row) };
+    const adopted = await this.#adopt(access, input, row);
+    return adopted === null ? { type: 'elsewhere', prompt } : { type: 'running', prompt, generation: adopted };
+  }
+
+  /**
+   * Begins the generation of a pending prompt of this process that has none: its row was committed, but the connection
+   * broke before saying so. Null when it is another process's, or begins by itself in a moment.
+   */
+  async #adopt(access: ProjectAccess, input: Input, row: PromptRow): Promise<Generation | null> {
+    if (this.#beginning.has(row.id)) return null;
+    const own = await new LeaseStore(this.#deps.db).renew(this.#deps.processId, [row.id]);
+    if (!own.has(row.id)) return null;
+    const running = this.#generations.get(row.id);
+    if (running !== undefined) return running;
+    const chosen = this.#deps.providers.choose(row.model ?? undefined);
+    const space = this.#deps.spaces.active();
+    return this.#generations.begin({
+      ...jobOf(access, space, row),
+      chosen,
+      request: this.#request(row, chosen),
+      // What the broken call set aside stays spent: how much that was is not known here.
+      reservation: null,
+      isPinned: 'generate' in input,
+    });
   }
 
   /** Stores a prompt that no model is asked for, with its vector, at once; null when its key was taken meanwhile. */
@@ -136,23 +148,21 @@ export class PromptCreation {
     const chosen = this.#deps.providers.choose(input.model);
     const request = this.#request(input, chosen);
     const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: this.#deps.processId });
-    const stored = await this.#insert(access, { space, prompt, vector: null, asked: { chosen, request } });
-    if (stored === null) return null;
-    const generation = this.#generations.begin({
-      space,
-      tenant: tenantOf(space, access.projectId),
-      userId: access.userId,
-      promptId: prompt.id,
-      text: prompt.text,
-      textHash: prompt.textHash,
-      isPushed: prompt.isPushed,
-      chosen,
-      request,
-      reservation: stored.reservation,
-      needsVector: true,
-      isPinned: 'generate' in input,
-    });
-    return { type: 'running', prompt: stored.view, generation };
+    this.#beginning.add(prompt.id);
+    try {
+      const stored = await this.#insert(access, { space, prompt, vector: null, asked: { chosen, request } });
+      if (stored === null) return null;
+      const generation = this.#generations.begin({
+        ...jobOf(access, space, { ...prompt, space: null }),
+        chosen,
+        request,
+        reservation: stored.reservation,
+        isPinned: 'generate' in input,
+      });
+      return { type: 'running', prompt: stored.view, generation };
+    } finally {
+      this.#beginning.delete(prompt.id);
+    }
   }
 
   /**
@@ -178,7 +188,7 @@ export class PromptCreation {
       const inserted = await this.#insertions.add(tenant, insertion);
       return inserted === null ? null : { view: viewOf(inserted), reservation: null };
     }
-    return this.#deps.db.transaction(async (tx) => {
+    return this.#deps.db.within(access.projectId).transaction(async (tx) => {
       const statement = insertPrompts(tenant, { insertions: [insertion], channel: eventChannel });
       const [inserted] = await tx.$queryRaw<Inserted[]>(statement);
       if (inserted === undefined) return null;
@@ -229,6 +239,22 @@ export class PromptCreation {
     return reservation;
   }
 }
+
+/** What a generation needs of the prompt itself. */
+const jobOf = (
+  { projectId, userId }: ProjectAccess,
+  space: ServingSpace,
+  { id, text, isPushed, space: vectorSpace }: Pick<PromptRow, 'id' | 'text' | 'isPushed' | 'space'>,
+) => ({
+  space,
+  tenant: tenantOf(space, projectId),
+  userId,
+  promptId: id,
+  text,
+  textHash: textHash(text),
+  isPushed,
+  needsVector: vectorSpace === null,
+});
 
 /** What is stored when a prompt begins; `asked` is null when no model is. */
 interface Beginning {

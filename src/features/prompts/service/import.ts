@@ -24,7 +24,7 @@ export async function importPrompts(
   const { items } = input;
   await deps.throttle.countImport(access.userId, items.length);
   const tenant = tenantOf(deps.spaces.active(), access.projectId);
-  const { stored, ids } = await deps.db.transaction(async (tx) => {
+  const { stored, ids } = await deps.db.within(access.projectId).transaction(async (tx) => {
     const store = new ImportStore(tx, tenant);
     const making = { access, input, ids: deps.ids, now: await store.now() };
     const made = items.map((item, place) => insertionOf(making, item, place));

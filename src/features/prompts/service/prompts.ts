@@ -53,7 +53,7 @@ export class PromptService {
     const begun = await this.#creation.begin(access, input);
     if (begun.type === 'running') {
       begun.generation.pin();
-      return answered(await begun.generation.done);
+      return answered(await begun.generation.answered);
     }
     if (begun.type === 'ended') return answered(begun);
     const row = await this.#streaming.ended(access, begun.prompt.id, null);
@@ -74,7 +74,7 @@ export class PromptService {
   /** The prompt with one more answer. Faults: `notFound`, `precondition` while pending, and those of `create`. */
   async regenerate(access: ProjectAccess, again: { id: string; model?: string }): Promise<PromptView> {
     const generation = await this.#creation.regenerate(access, again);
-    return answered(await generation.done);
+    return answered(await generation.answered);
   }
 
   /** One prompt. Faults: `notFound` when the project has none of that id. */
@@ -119,7 +119,7 @@ export class PromptService {
   async #update(space: ServingSpace, access: ProjectAccess, change: Omit<UpdatePromptInput, 'projectId'>) {
     const { text, id } = change;
     const embedded = text === undefined ? null : await embedText(space, access, text);
-    return this.#deps.db.transaction(async (tx) => {
+    return this.#deps.db.within(access.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenantOf(space, access.projectId));
       const hash = text === undefined ? {} : { textHash: textHash(text) };
       const former = await writes.update({ ...change, ...hash });
@@ -145,7 +145,7 @@ export class PromptService {
   /** Deletes a prompt with its responses and vectors; see `removePrompts`. Faults: `notFound`. */
   async delete(access: ProjectAccess, id: string): Promise<{ id: string }> {
     const { projectId } = access;
-    await this.#deps.db.transaction(async (tx) => {
+    await this.#deps.db.within(projectId).transaction(async (tx) => {
       if ((await removePrompts(tx, { projectId, id })) === 0) throw notFound('prompt');
     });
     this.#generations.get(id)?.cancel();

@@ -83,7 +83,7 @@ const figuresRow = ({ name, p50Ms, p99Ms, cpuUs, perSecond }: Figures): string =
  * Prompts stored a second with their vectors (no model asked), against the embedding alone and one bare insert of the same
  * text: by one caller, whose time is the time to acknowledge, and by sixteen at once.
  */
-export async function benchCreates(kind: 'lexical' | 'neural', isQuick: boolean): Promise<string[]> {
+async function benchCreates(kind: 'lexical' | 'neural', isQuick: boolean): Promise<string[]> {
   await using bench = await openBench(kind);
   if (bench === null) return ['(no model here)'];
   const { ada, embedder, db, text } = bench;
@@ -120,7 +120,7 @@ function ratios([embed, insert, create]: readonly Figures[]): string {
 }
 
 /** Prompts stored a second: one by one, by sixteen callers, by imports of 100 and of 1 000; raw rows beside them. */
-export async function benchImport(isQuick: boolean): Promise<string[]> {
+async function benchImport(isQuick: boolean): Promise<string[]> {
   await using bench = await openBench('lexical');
   if (bench === null) return [];
   const { ada, db } = bench;
@@ -185,7 +185,7 @@ const untilIndexed = ({ service }: Bench): Promise<true> =>
   );
 
 /** Twenty batches of a thousand, one after another, until stored and until each can be found; the longest stall beside it. */
-export async function benchIngest(kind: 'lexical' | 'neural', prompts: number): Promise<string[]> {
+async function benchIngest(kind: 'lexical' | 'neural', prompts: number): Promise<string[]> {
   await using bench = await openBench(kind);
   if (bench === null) return ['(no model here)'];
   const { ada, embedder, text } = bench;
@@ -233,7 +233,7 @@ export async function benchIngest(kind: 'lexical' | 'neural', prompts: number): 
 }
 
 /** The event loop's delay while texts are embedded, 500 at once and 500 a second, and while nothing is done. */
-export async function benchLoop(): Promise<string[]> {
+async function benchLoop(): Promise<string[]> {
   await using embedder = disposable(bareEmbedder());
   const embed = (index: number) => embedder.embed([promptText(index)], { lane: 'interactive', scope: 'bench' });
   await embed(0);
@@ -257,3 +257,12 @@ const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
+
+/** The tables of the write path, by title. */
+export const writePath = (isQuick: boolean): { title: string; make: () => Promise<string[]> }[] => [
+  { title: 'Event-loop delay while embedding', make: benchLoop },
+  { title: 'Creates, lexical embedder', make: () => benchCreates('lexical', isQuick) },
+  { title: 'Creates, neural stand-in', make: () => benchCreates('neural', isQuick) },
+  { title: 'Imports beside creates', make: () => benchImport(isQuick) },
+  { title: 'An import until it can be searched', make: () => benchIngest('lexical', isQuick ? 2_000 : 20_000) },
+];

@@ -3,18 +3,18 @@ import { Fault, notFound } from '../../../kernel/fault.js';
 import { eventChannel } from '../../../platform/events/catalogue.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
 import type { Tx } from '../../../platform/db/database.js';
-import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
 import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import type { ChosenModel } from '../../../platform/llm/choose.js';
 import type { LlmRequest } from '../../../platform/llm/provider.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type { CreatePromptInput, PromptView, StreamPromptInput } from '../schema.js';
-import { type Inserted, type Insertion, insertPrompts } from '../store/insertion.js';
+import { type Inserted, insertPrompts } from '../store/insertion.js';
 import { LeaseStore } from '../store/leases.js';
 import { type KeyedPrompt, PromptReads } from '../store/reads.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
 import { type NewPrompt, PromptWrites, SpaceMovedError } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
+import { type Beginning, firstInsertion } from './beginning.js';
 import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
 import type { Generation } from './generation.js';
 import type { Generations } from './generations.js';
@@ -170,20 +170,9 @@ export class PromptCreation {
    * money too. Null when the key was taken.
    */
   async #insert(access: ProjectAccess, beginning: Beginning) {
-    const { space, prompt, vector, asked } = beginning;
-    const row = firstRow(access, beginning);
-    const kinds = asked === null ? ['prompt.created', 'prompt.completed'] : ['prompt.created'];
-    const insertion: Insertion = {
-      prompt,
-      status: row.status === 'pending' ? 'pending' : 'completed',
-      createdAt: null,
-      vector,
-      responses: [],
-      kinds: prompt.isPushed ? kinds : [],
-      view: promptView(row),
-    };
+    const { space, asked } = beginning;
+    const { insertion, viewOf } = firstInsertion(access, beginning);
     const tenant = tenantOf(space, access.projectId);
-    const viewOf = ({ createdAt }: Inserted): PromptView => promptView({ ...row, createdAt, updatedAt: createdAt });
     if (asked === null || this.#deps.dailyCapUsd === undefined) {
       const inserted = await this.#insertions.add(tenant, insertion);
       return inserted === null ? null : { view: viewOf(inserted), reservation: null };
@@ -255,34 +244,6 @@ const jobOf = (
   isPushed,
   needsVector: vectorSpace === null,
 });
-
-/** What is stored when a prompt begins; `asked` is null when no model is. */
-interface Beginning {
-  space: ServingSpace;
-  prompt: NewPrompt;
-  vector: EmbeddedText | null;
-  asked: { chosen: ChosenModel; request: LlmRequest } | null;
-}
-
-/** The row as it is about to be stored; its times are the database's to say. */
-function firstRow(access: ProjectAccess, { space, prompt, vector, asked }: Beginning): PromptRow {
-  const embedding =
-    vector === null
-      ? { space: null, dimensions: null, isTruncated: null }
-      : { space: space.name, dimensions: space.dimensions, isTruncated: vector.isTruncated };
-  return {
-    ...prompt,
-    ...embedding,
-    projectId: access.projectId,
-    status: asked === null ? 'completed' : 'pending',
-    response: null,
-    responses: 0,
-    createdAt: notYet,
-    updatedAt: notYet,
-  };
-}
-
-const notYet = new Date(0);
 
 /** Tells the feed that a prompt is pending again. */
 async function announceUpdate(tx: Tx, row: PromptRow | null): Promise<void> {

@@ -5,7 +5,7 @@ import type { ImportedPrompts, ImportPromptsInput } from '../schema.js';
 import { ImportStore } from '../store/imports.js';
 import type { Insertion } from '../store/insertion.js';
 import { type PromptDeps, tenantOf } from './deps.js';
-import { insertionOf } from './imported.js';
+import { insertionOf, type Making } from './imported.js';
 
 /**
  * Stores prompts that were made elsewhere, with the answers they came with; no model is asked.
@@ -26,8 +26,7 @@ export async function importPrompts(
   const tenant = tenantOf(deps.spaces.active(), access.projectId);
   const { stored, ids } = await deps.db.within(access.projectId).transaction(async (tx) => {
     const store = new ImportStore(tx, tenant);
-    const making = { access, input, ids: deps.ids, now: await store.now() };
-    const made = items.map((item, place) => insertionOf(making, item, place));
+    const made = await insertionsOf({ access, input, ids: deps.ids, now: await store.now() }, items);
     const fresh = await store.insert({ insertions: made, channel: eventChannel });
     const known = made.filter(({ prompt }) => !fresh.has(prompt.id)).map(({ prompt }) => prompt.idempotencyKey ?? '');
     const kept = known.length === 0 ? [] : await store.kept(access.userId, known);
@@ -42,6 +41,18 @@ export async function importPrompts(
   });
   if (stored.size > 0) deps.onUnindexed();
   return { imported: stored.size, skipped: items.length - stored.size, ids };
+}
+
+/** Items that are made ready before others of this process get their turn: some milliseconds of hashing. */
+const itemsATurn = 100;
+
+async function insertionsOf(making: Making, items: ImportPromptsInput['items']): Promise<Insertion[]> {
+  const made: Insertion[] = [];
+  for (const [place, item] of items.entries()) {
+    if (place > 0 && place % itemsATurn === 0) await new Promise((resolve) => setImmediate(resolve));
+    made.push(insertionOf(making, item, place));
+  }
+  return made;
 }
 
 /** A key that nobody is found to have was in use a moment ago. */

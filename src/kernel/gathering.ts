@@ -4,7 +4,7 @@ export interface GatheringDeps<Item, Answer> {
   run(items: readonly Item[]): Promise<readonly Answer[]>;
   /** What an item counts against `groupWeight`. */
   weightOf(item: Item): number;
-  /** Whether a failure is everybody's. Any other may be one item's fault: then each is tried alone. */
+  /** Whether a failure is everybody's, those in line included. Any other may be one item's: then each is tried alone. */
   isForAll(cause: unknown): boolean;
   /** Bounds of a group. One item alone may weigh more. */
   groupItems: number;
@@ -61,7 +61,7 @@ export class Gathering<Item, Answer> {
 
   async #work(key: string, line: Line<Item, Answer>): Promise<void> {
     line.running += 1;
-    await this.#answer(line.waiting.splice(0, this.#fitting(line.waiting)));
+    await this.#answer(line, line.waiting.splice(0, this.#fitting(line.waiting)));
     line.running -= 1;
     this.#begin(key, line);
   }
@@ -78,13 +78,19 @@ export class Gathering<Item, Answer> {
     return count;
   }
 
-  async #answer(group: readonly Waiter<Item, Answer>[]): Promise<void> {
+  async #answer(line: Line<Item, Answer>, group: readonly Waiter<Item, Answer>[]): Promise<void> {
     try {
       const answers = await this.#deps.run(group.map(({ item }) => item));
       for (const [index, waiter] of group.entries()) waiter.resolve(answers[index] as Answer);
     } catch (cause) {
-      if (group.length > 1 && !this.#deps.isForAll(cause)) for (const waiter of group) await this.#answer([waiter]);
-      else for (const waiter of group) waiter.reject(cause);
+      if (this.#deps.isForAll(cause)) {
+        // Those in line would fare the same, one group after another: they are told now.
+        for (const waiter of [...group, ...line.waiting.splice(0)]) waiter.reject(cause);
+      } else if (group.length > 1) {
+        for (const waiter of group) await this.#answer(line, [waiter]);
+      } else {
+        for (const waiter of group) waiter.reject(cause);
+      }
     }
   }
 }

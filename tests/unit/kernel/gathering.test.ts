@@ -68,17 +68,18 @@ test('the guilty item of a group fails alone', async () => {
   expect(runs).toEqual([['a', 'bad', 'b'], ['a'], ['bad'], ['b']]);
 });
 
-test('a failure that is everybody’s is tried no second time', async () => {
-  const runs: (readonly string[])[] = [];
-  const { gathering } = heldGathering({
-    run: (items) => {
-      runs.push(items);
-      return Promise.reject(new Error('away'));
-    },
-    isForAll: () => true,
-  });
-  const ends = await Promise.allSettled(['a', 'b'].map((item) => gathering.add('key', item)));
-  expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  expect(runs).toHaveLength(1);
+test('a failure that is everybody’s is tried no second time, and those in line do not wait for it once more', async () => {
+  const { gathering, groups } = heldGathering({ isForAll: () => true });
+  const first = ['a', 'b'].map((item) => gathering.add('key', item));
+  await untilGroup(groups, 1);
+  const waiting = ['c', 'd'].map((item) => gathering.add('key', item));
+  groups[0]?.fail(new Error('away'));
+  const ends = await Promise.allSettled([...first, ...waiting]);
+  expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
+  expect(groups).toHaveLength(1);
+  const later = gathering.add('key', 'e');
+  await untilGroup(groups, 2);
+  groups[1]?.end();
+  expect(await later).toBe('e');
   expect(gathering.size).toBe(0);
 });

@@ -74,7 +74,9 @@ export class KillLoad {
     const writer = async (index: number): Promise<void> => {
       for (let count = index; !struck.signal.aborted; count += 1) {
         const isNaive = index === 0;
-        const next = again.pop() ?? { key: randomUUID(), isGenerated: isNaive || count % 4 === 0, isNaive };
+        // Every second writer alone sends again: a prompt that a dead process left pending is waited for until its lease ends.
+        const unanswered = index % 2 === 0 ? again.pop() : undefined;
+        const next = unanswered ?? { key: randomUUID(), isGenerated: isNaive || count % 4 === 0, isNaive };
         if (!(await this.#send(next))) return;
         answers += 1;
       }

@@ -12,6 +12,9 @@ import { Ledger, type StoredRow, type Verdict } from './ledger.js';
 /** Writers of prompts that are killed with the service, and go on with the next one: what they lost sight of is sent again. */
 const writerCount = 8;
 
+/** Writers beside them that send again without a key: enough that some kill falls between a row and its answer. */
+const naiveCount = 4;
+
 /** One prompt that was sent and has no answer yet. */
 interface Unanswered {
   key: string;
@@ -73,7 +76,7 @@ export class KillLoad {
     let answers = 0;
     const writer = async (index: number): Promise<void> => {
       for (let count = index; !struck.signal.aborted; count += 1) {
-        const isNaive = index === 0;
+        const isNaive = index < naiveCount;
         // Every second writer alone sends again: a prompt that a dead process left pending is waited for until its lease ends.
         const unanswered = index % 2 === 0 ? again.pop() : undefined;
         const next = unanswered ?? { key: randomUUID(), isGenerated: isNaive || count % 4 === 0, isNaive };
@@ -81,7 +84,7 @@ export class KillLoad {
         answers += 1;
       }
     };
-    const writing = Promise.all(Array.from({ length: writerCount + 1 }, (_, index) => writer(index)));
+    const writing = Promise.all(Array.from({ length: naiveCount + writerCount }, (_, index) => writer(index)));
     // Heard below; meanwhile a refusal must not end the test's own process.
     writing.catch(() => undefined);
     // A start that answers nobody would be waited for in vain.

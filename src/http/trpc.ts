@@ -1,6 +1,6 @@
 import type { AnyTRPCRouter, TRPCError } from '@trpc/server';
 import { fastifyRequestHandler } from '@trpc/server/adapters/fastify';
-import { getWSConnectionHandler } from '@trpc/server/adapters/ws';
+import { getWSConnectionHandler, type WSSHandlerOptions } from '@trpc/server/adapters/ws';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Fault } from '../kernel/fault.js';
@@ -8,6 +8,7 @@ import type { Log } from '../platform/log.js';
 import { faultOf, isBug } from '../rpc/faults.js';
 import type { ProcedureMeta } from '../rpc/init.js';
 import { bearerOf, type ContextSource, contextOf, HttpConnection } from './context.js';
+import { encoderFor, Frames } from './frames.js';
 import { GuardedSocket } from './guarded-socket.js';
 import { closeCodes, limits } from './limits.js';
 import type { Door } from './door.js';
@@ -66,7 +67,8 @@ const httpContext = (source: ContextSource, request: FastifyRequest, connection:
 
 function mountSockets(server: FastifyInstance, door: Door, sockets: Sockets): void {
   const admitted = new WeakMap<GuardedSocket, { socket: AdmittedSocket; request: FastifyRequest }>();
-  const onConnection = getWSConnectionHandler({
+  const frames = new Frames();
+  const options: WSSHandlerOptions<AnyTRPCRouter> = {
     // The adapter's type asks for the server it is not used with here.
     wss: undefined as unknown as WebSocketServer,
     router: door.router,
@@ -81,7 +83,7 @@ function mountSockets(server: FastifyInstance, door: Door, sockets: Sockets): vo
     },
     onError: ({ error, path, ctx }) =>
       logError(door.log, { error, path, requestId: (ctx as { requestId?: string } | undefined)?.requestId }),
-  });
+  };
   server.get('/trpc', { websocket: true }, (socket: WebSocket, request: FastifyRequest) => {
     const guarded = new GuardedSocket(socket, {
       clock: door.clock,
@@ -89,6 +91,8 @@ function mountSockets(server: FastifyInstance, door: Door, sockets: Sockets): vo
     });
     if (!sockets.hasRoomFor(request.ip)) return guarded.close(closeCodes.policy, 'too many sockets');
     admitted.set(guarded, { socket: sockets.admit(guarded, request.ip), request });
+    const encoder = encoderFor(guarded, frames);
+    const onConnection = getWSConnectionHandler({ ...options, experimental_encoder: encoder });
     onConnection(guarded as unknown as WebSocket, request.raw);
   });
 }

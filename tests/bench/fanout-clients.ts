@@ -132,6 +132,11 @@ export class Audience {
   readonly clients: CountingClient[] = [];
   /** Event frames that all clients have got, greetings not counted. */
   delivered = 0;
+  /** Frames of each client that were no events. */
+  get greetings(): number {
+    return this.#target.greetings;
+  }
+
   /** Told of each delivery with the number of its event, from 0, in the order of each client. */
   onDelivery: (event: number) => void = () => undefined;
   readonly #target: Target;

@@ -11,8 +11,8 @@ import type { Question, Usage } from './fanout-server.js';
 export interface Contender extends AsyncDisposable {
   name: string;
   audience: Audience;
-  /** Sends one event on its way to every subscriber. */
-  publish(index: number): Promise<void>;
+  /** Sends one event on its way to every subscriber, longer than the usual 900 bytes if asked. */
+  publish(index: number, moreBytes?: number): Promise<void>;
   usage(): Promise<Usage>;
   /** Memory after a full garbage collection. */
   settled(): Promise<Usage>;
@@ -41,10 +41,14 @@ export async function startContender(name: string, extraEnv: Record<string, stri
   const target = { url: child.url, hello: isTrpc ? [subscribe('follow')] : [], greetings: isTrpc ? 1 : 0 };
   return contender(name, child, {
     target,
-    publish(index) {
+    publish(index, moreBytes) {
       // As long as the service's resume tokens are.
       const id = `${index}`.padEnd(53, '0');
-      child.process.send({ ask: 'publish', id, data: { kind: 'prompt.completed', prompt: promptLike(index) } });
+      child.process.send({
+        ask: 'publish',
+        id,
+        data: { kind: 'prompt.completed', prompt: promptLike(index, moreBytes) },
+      });
       return Promise.resolve();
     },
     dispose: () => Promise.resolve(),
@@ -68,8 +72,8 @@ async function startService(extraEnv: Record<string, string>): Promise<Contender
   return contender('service', child, {
     target,
     // What `appendEvents` writes, from outside the measured process.
-    async publish(index) {
-      const view = promptLike(index);
+    async publish(index, moreBytes) {
+      const view = promptLike(index, moreBytes);
       await writer.query({
         name: 'publish',
         text: `WITH added AS (INSERT INTO event (project_id, kind, prompt_id, view)
@@ -85,7 +89,7 @@ async function startService(extraEnv: Record<string, string>): Promise<Contender
 }
 
 /** A completed prompt as views show it, about 900 bytes. */
-const promptLike = (index: number) => ({
+const promptLike = (index: number, moreBytes = 0) => ({
   id: `01970000-0000-7000-8000-${String(index).padStart(12, '0')}`,
   projectId: '01970000-0000-7000-8000-00000000000a',
   userId: '01970000-0000-7000-8000-00000000000b',
@@ -110,7 +114,7 @@ const promptLike = (index: number) => ({
   conversationId: null,
   environment: 'production',
   tags: ['depots', 'nights'],
-  metadata: {},
+  metadata: { more: '.'.repeat(moreBytes) },
   createdAt: '2026-11-21T12:00:00.000Z',
   updatedAt: '2026-11-21T12:00:00.500Z',
 });
@@ -151,7 +155,7 @@ async function started(name: string, env: Record<string, string>): Promise<Child
 function contender(
   name: string,
   child: Child,
-  own: { target: Target; publish(index: number): Promise<void>; dispose(): Promise<void> },
+  own: { target: Target; publish: Contender['publish']; dispose(): Promise<void> },
 ): Contender {
   const audience = new Audience(own.target);
   return {

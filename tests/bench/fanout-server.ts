@@ -1,3 +1,4 @@
+import type * as app from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import { type FanoutServer, queueServer, rawServer, stockServer } from './fanout-peers.js';
 
@@ -22,8 +23,8 @@ const peers: Record<string, () => Promise<FanoutServer>> = {
 
 /** The real service as compiled: what it publishes is written into its database by the parent. */
 async function serveOurs(): Promise<FanoutServer> {
-  const compiled: typeof import('../../src/app.js') = await import(new URL('../../dist/app.js', import.meta.url).href);
-  const { url } = await compiled.createApp(loadConfig(process.env as Record<string, string>));
+  const compiled = (await import(new URL('../../dist/app.js', import.meta.url).href)) as typeof app;
+  const { url } = await compiled.createApp(loadConfig(process.env));
   return { url, publish: () => undefined };
 }
 
@@ -35,6 +36,8 @@ process.on('message', (question: Question) => {
   process.send?.(usage());
 });
 process.once('SIGTERM', () => process.exit());
+// A parent that was killed leaves nobody who could ask.
+process.once('disconnect', () => process.exit());
 process.send?.({ url: server.url });
 
 function usage(): Usage {

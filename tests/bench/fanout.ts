@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { engineUnderTest } from '../support/database.js';
 import { type Contender, contenderNames, startContender, titles } from './fanout-contenders.js';
+import type { Usage } from './fanout-server.js';
 import { median, row } from './measure.js';
 
 /** What one contender came to at one size. */
@@ -16,13 +17,18 @@ interface Figures {
 }
 
 /** How much is measured. */
-interface Plan {
+export interface Plan {
   names: readonly string[];
   sizes: readonly number[];
   rounds: number;
   /** Deliveries of a contender in a round, about. */
   perRound: number;
 }
+
+/** For `npm run bench`; 5 000 subscribers need as many open files for each contender. */
+export const fullFanout: Plan = { names: contenderNames, sizes: [100, 1_000], rounds: 5, perRound: 10_000 };
+/** Seconds long. */
+export const quickFanout: Plan = { names: ['service', 'queue'], sizes: [100], rounds: 2, perRound: 2_000 };
 
 /**
  * CPU time of the server a delivery, and memory of a subscription that waits, by how many subscribe, each to a socket of
@@ -34,28 +40,38 @@ export async function benchFanout(plan: Plan): Promise<Figures[]> {
   try {
     for (const contender of contenders) await warmUp(contender);
     const bases = await Promise.all(contenders.map((contender) => contender.settled()));
-    for (const size of plan.sizes) {
-      for (const { audience } of contenders) await audience.grow(size);
-      const memory = await Promise.all(contenders.map((contender) => contender.settled()));
-      const samples = await interleaved(contenders, { ...plan, events: Math.max(4, Math.ceil(plan.perRound / size)) });
-      for (const [at, { name, audience }] of contenders.entries()) {
-        const [base, now] = [bases[at], memory[at]];
-        if (base === undefined || now === undefined) continue;
-        const added = audience.clients.length - warmUpClients;
-        figures.push({
-          name,
-          subscribers: size,
-          cpuUs: median(samples[at]?.cpuUs ?? []),
-          lastMs: median(samples[at]?.lastMs ?? []),
-          rssKb: (now.rssBytes - base.rssBytes) / 1_024 / added,
-          heapKb: (now.heapBytes - base.heapBytes) / 1_024 / added,
-        });
-      }
-    }
+    for (const size of plan.sizes) figures.push(...(await atSize({ contenders, bases, size, plan })));
   } finally {
     for (const contender of contenders) await contender[Symbol.asyncDispose]();
   }
   return figures;
+}
+
+async function atSize({ contenders, bases, size, plan }: Stage): Promise<Figures[]> {
+  for (const { audience } of contenders) await audience.grow(size);
+  const memory = await Promise.all(contenders.map((contender) => contender.settled()));
+  const events = Math.max(4, Math.ceil(plan.perRound / size));
+  const samples = await interleaved(contenders, { rounds: plan.rounds, events });
+  const keptKb = (at: number, of: (usage: Usage) => number): number => {
+    const [base, now] = [bases[at], memory[at]];
+    return base === undefined || now === undefined ? Number.NaN : (of(now) - of(base)) / 1_024 / (size - warmUpClients);
+  };
+  return contenders.map(({ name }, at) => ({
+    name,
+    subscribers: size,
+    cpuUs: median(samples[at]?.cpuUs ?? []),
+    lastMs: median(samples[at]?.lastMs ?? []),
+    rssKb: keptKb(at, ({ rssBytes }) => rssBytes),
+    heapKb: keptKb(at, ({ heapBytes }) => heapBytes),
+  }));
+}
+
+interface Stage {
+  contenders: readonly Contender[];
+  /** What each took before the audience came. */
+  bases: readonly Usage[];
+  size: number;
+  plan: Plan;
 }
 
 const warmUpClients = 20;
@@ -139,10 +155,10 @@ const option = (name: string): string | undefined => process.argv[process.argv.i
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (engineUnderTest === 'embedded') throw new Error('Set TEST_DATABASE_URL: events are written from outside.');
   const figures = await benchFanout({
-    names: option('names')?.split(',') ?? contenderNames,
-    sizes: (option('sizes') ?? '100,1000').split(',').map(Number),
-    rounds: Number(option('rounds') ?? 5),
-    perRound: Number(option('deliveries') ?? 10_000),
+    names: option('names')?.split(',') ?? fullFanout.names,
+    sizes: option('sizes')?.split(',').map(Number) ?? fullFanout.sizes,
+    rounds: Number(option('rounds') ?? fullFanout.rounds),
+    perRound: Number(option('deliveries') ?? fullFanout.perRound),
   });
   console.log(fanoutTable(figures).join('\n'));
 }

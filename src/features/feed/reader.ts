@@ -27,6 +27,7 @@ export class FeedReader {
   #isBehind = true;
   #last: EventPosition = { xid: 0n, id: 0n };
   #take = takeNone;
+  #isEnded = false;
   /** Set while everything before is yielded and used: nobody asks for the next event earlier. */
   #wake: (() => void) | undefined;
   #leave: (() => void) | undefined;
@@ -47,6 +48,17 @@ export class FeedReader {
     this.#live = [];
   }
 
+  /** Ends `read`, though its reader is still there. */
+  end(): void {
+    this.#isEnded = true;
+    this.#awaken();
+  }
+
+  /** Whether `end` was called. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
   /**
    * The events after `from`, in order, each once, until `signal` fires.
    *
@@ -56,17 +68,18 @@ export class FeedReader {
     this.#last = from;
     this.#take = take;
     const wake = (): void => this.#awaken();
+    const isOver = (): boolean => signal.aborted || this.#isEnded;
     signal.addEventListener('abort', wake);
     try {
-      while (!signal.aborted) {
+      while (!isOver()) {
         const events = this.#isBehind ? await this.#replay() : this.#taken();
         for (const event of events) {
-          if (signal.aborted) return;
+          if (isOver()) return;
           if (!isAfter(event.position, this.#last)) continue;
           this.#last = event.position;
           yield event as StoredEvent<PromptView>;
         }
-        if (!this.#isBehind && this.#live.length === 0 && !signal.aborted) await this.#rung();
+        if (!this.#isBehind && this.#live.length === 0 && !isOver()) await this.#rung();
       }
     } finally {
       signal.removeEventListener('abort', wake);

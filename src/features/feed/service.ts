@@ -38,13 +38,13 @@ export interface Following {
   /** Fires when the reader leaves. */
   signal: AbortSignal;
   /** Takes an item at once, when everything before it is taken; false when it must be waited for instead. */
-  push(item: FeedItem): boolean;
+  push: (item: FeedItem) => boolean;
 }
 
 /** The live feed of a project's prompts. `INVARIANTS.md` beside this file numbers what it promises. */
 export class FeedService {
   readonly #deps: FeedDeps;
-  readonly #endings = new Map<string, Set<AbortController>>();
+  readonly #readers = new Map<string, Set<FeedReader>>();
   readonly #items = new WeakMap<StoredEvent, FeedItem>();
   #open = 0;
 
@@ -63,43 +63,41 @@ export class FeedService {
   async *follow(access: ProjectAccess, input: FollowInput, { signal, push }: Following): AsyncGenerator<FeedItem> {
     const reader = new FeedReader(this.#deps, access.projectId);
     const resumed = typeof input.lastEventId === 'string' ? await this.#unseal(access, input.lastEventId) : null;
-    const erasure = this.#enter(access.projectId);
+    this.#enter(access.projectId, reader);
     try {
       await reader.start();
       const last = resumed ?? (await this.#deps.events.head());
       yield { id: this.#seal(access.projectId, last), data: { kind: 'ready' } };
       const take = (event: StoredEvent<PromptView>): boolean => this.#take(event, input, push);
-      for await (const event of reader.read(last, AbortSignal.any([signal, erasure.signal]), take)) {
+      for await (const event of reader.read(last, signal, take)) {
         if (!isWanted(event, input)) continue;
         this.#delivered(event);
         yield this.#itemOf(event);
       }
-      if (erasure.signal.aborted) throw erased();
+      if (reader.isEnded) throw erased();
     } finally {
       reader.stop();
-      this.#leave(access.projectId, erasure);
+      this.#leave(access.projectId, reader);
     }
   }
 
   /** From now on every stream of a project that is erased, by whichever process, ends. Answers what stops that. */
   heedErasures(db: Pick<Database, 'listen'>): Promise<() => Promise<void>> {
     return db.listen(erasedChannel, (projectId) => {
-      for (const erasure of this.#endings.get(projectId) ?? []) erasure.abort();
+      for (const reader of this.#readers.get(projectId) ?? []) reader.end();
     });
   }
 
-  #enter(projectId: string): AbortController {
-    const erasure = new AbortController();
-    const ofProject = this.#endings.get(projectId) ?? new Set();
-    this.#endings.set(projectId, ofProject.add(erasure));
+  #enter(projectId: string, reader: FeedReader): void {
+    const ofProject = this.#readers.get(projectId) ?? new Set();
+    this.#readers.set(projectId, ofProject.add(reader));
     this.#count(1);
-    return erasure;
   }
 
-  #leave(projectId: string, erasure: AbortController): void {
-    const ofProject = this.#endings.get(projectId);
-    ofProject?.delete(erasure);
-    if (ofProject?.size === 0) this.#endings.delete(projectId);
+  #leave(projectId: string, reader: FeedReader): void {
+    const ofProject = this.#readers.get(projectId);
+    ofProject?.delete(reader);
+    if (ofProject?.size === 0) this.#readers.delete(projectId);
     this.#count(-1);
   }
 

@@ -51,9 +51,12 @@ export function encoderFor(socket: GuardedSocket, frames: Frames): Encoder {
       if (isTracked(item)) openWay(message, item.data, (callId, pushed) => socket.push(frames.of(callId, pushed)));
       return jsonEncoder.encode(message);
     },
-    decode: (frame) => jsonEncoder.decode(frame),
+    decode,
   };
 }
+
+/** One for all sockets: there may be many. */
+const decode: Encoder['decode'] = (frame) => jsonEncoder.decode(frame);
 
 /** Callers who ask for the JSON-RPC field in answers get every item through tRPC's loop. */
 function openWay({ id, jsonrpc }: Message, data: object, push: (callId: CallId, item: PushedItem) => boolean): void {

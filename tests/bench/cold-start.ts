@@ -62,19 +62,23 @@ async function start(program: string[], env: Record<string, string>, token?: { t
     stdio: 'ignore',
   });
   const exited = once(child, 'exit');
-  const url = `http://127.0.0.1:${port}`;
-  while (!(await answers(`${url}/healthz`))) await pause(5);
-  const healthMs = performance.now() - startedMs;
-  let similarMs = Number.NaN;
-  if (token !== undefined) {
-    if (token.text === '') token.text = await fill(url);
-    await clientFor(url, { token: token.text }).prompts.similar.query({ text: 'a van on the ferry' });
-    similarMs = performance.now() - startedMs;
+  try {
+    const url = `http://127.0.0.1:${port}`;
+    while (!(await answers(`${url}/healthz`))) await pause(5);
+    const healthMs = performance.now() - startedMs;
+    if (token !== undefined) await findSimilar(url, token);
+    const similarMs = token === undefined ? Number.NaN : performance.now() - startedMs;
+    const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
+    return { healthMs, similarMs, rssMb: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024 };
+  } finally {
+    child.kill('SIGTERM');
+    await exited;
   }
-  const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
-  child.kill('SIGTERM');
-  await exited;
-  return { healthMs, similarMs, rssMb: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024 };
+}
+
+async function findSimilar(url: string, token: { text: string }): Promise<void> {
+  if (token.text === '') token.text = await fill(url);
+  await clientFor(url, { token: token.text }).prompts.similar.query({ query: 'a van on the ferry' });
 }
 
 async function fill(url: string): Promise<string> {

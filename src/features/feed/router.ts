@@ -10,12 +10,13 @@ export const createFeedRouter = (feed: FeedService) =>
   router({
     follow: projectProcedure('feed:read')
       .input(FollowInput.prefault({}))
-      .subscription(async function* ({ ctx, input, signal }) {
+      .subscription(({ ctx, input, signal }) => {
         const opening = new Opening();
         const push = (item: FeedItem): boolean => opening.push(item);
-        const items = subscription({ ctx, signal }, (ending) =>
-          feed.follow(ctx.access, input, { signal: ending, push }),
+        return subscription(
+          { ctx, signal },
+          (ending) => feed.follow(ctx.access, input, { signal: ending, push }),
+          ({ id, data }) => tracked(id, data.kind === 'ready' ? opening.mark(data) : data),
         );
-        for await (const { id, data } of items) yield tracked(id, data.kind === 'ready' ? opening.mark(data) : data);
       }),
   });

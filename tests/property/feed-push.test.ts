@@ -27,7 +27,7 @@ class MemoryFeed {
     },
   } as unknown as EventBus;
   readonly events = {
-    after: (position: EventPosition, _projectIds: readonly string[], limit: number) =>
+    afterOf: (_projectId: string, position: EventPosition, limit: number) =>
       Promise.resolve(this.stored.filter((event) => isAfter(event.position, position)).slice(0, limit)),
   } as unknown as EventLog;
 

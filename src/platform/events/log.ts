@@ -45,9 +45,21 @@ export class EventLog {
     return (await this.page(position, projectIds, limit)).events;
   }
 
+  /** The same for one project, within it. */
+  async afterOf(projectId: string, position: EventPosition, limit: number): Promise<StoredEvent[]> {
+    return (await this.#page(this.#db.within(projectId), { position, projectIds: [projectId], limit })).events;
+  }
+
   /** As `after`, and whether more is committed that must wait: a second statement an event for every process otherwise. */
-  async page(position: EventPosition, projectIds: readonly string[], limit: number): Promise<EventPage> {
-    const rows = await this.#db.read<EventRow>(
+  page(position: EventPosition, projectIds: readonly string[], limit: number): Promise<EventPage> {
+    return this.#page(this.#db, { position, projectIds, limit });
+  }
+
+  async #page(
+    db: Pick<Database, 'read'>,
+    { position, projectIds, limit }: { position: EventPosition; projectIds: readonly string[]; limit: number },
+  ): Promise<EventPage> {
+    const rows = await db.read<EventRow>(
       `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view,
          (SELECT newest.xid >= pg_snapshot_xmin(pg_current_snapshot())
           FROM event newest ORDER BY newest.xid DESC, newest.id DESC LIMIT 1) AS "isGated"
@@ -82,10 +94,12 @@ export class EventLog {
 
   /** For how many days a project's events are kept, null if as long as all, and the newest that is gone before that. */
   async keeping(projectId: string): Promise<{ days: number | null; keptFromMs: number }> {
-    const [row] = await this.#db.read<{ days: number | null; keptFrom: Date | null }>(
-      'SELECT event_retention_days AS days, events_kept_from AS "keptFrom" FROM project WHERE id = $1',
-      [projectId],
-    );
+    const [row] = await this.#db
+      .within(projectId)
+      .read<{ days: number | null; keptFrom: Date | null }>(
+        'SELECT event_retention_days AS days, events_kept_from AS "keptFrom" FROM project WHERE id = $1',
+        [projectId],
+      );
     return { days: row?.days ?? null, keptFromMs: row?.keptFrom?.getTime() ?? 0 };
   }
 

@@ -3,19 +3,22 @@ import { Fault, notFound } from '../../../kernel/fault.js';
 import { eventChannel } from '../../../platform/events/catalogue.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
 import type { Tx } from '../../../platform/db/database.js';
-import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
 import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import type { ChosenModel } from '../../../platform/llm/choose.js';
 import type { LlmRequest } from '../../../platform/llm/provider.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type { CreatePromptInput, PromptView, StreamPromptInput } from '../schema.js';
-import { type Inserted, insertPrompt } from '../store/insertion.js';
+import { type Inserted, insertPrompts } from '../store/insertion.js';
+import { LeaseStore } from '../store/leases.js';
 import { type KeyedPrompt, PromptReads } from '../store/reads.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
 import { type NewPrompt, PromptWrites, SpaceMovedError } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
+import { type Beginning, firstInsertion } from './beginning.js';
 import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
-import type { Generation, Generations } from './generation.js';
+import type { Generation } from './generation.js';
+import type { Generations } from './generations.js';
+import { PromptInsertions } from './insertions.js';
 
 /** A prompt that was stored, by this call or an earlier one with the same key. */
 export type Begun =
@@ -30,10 +33,14 @@ type Input = CreatePromptInput | StreamPromptInput;
 export class PromptCreation {
   readonly #deps: PromptDeps;
   readonly #generations: Generations;
+  readonly #insertions: PromptInsertions;
+  /** Prompts that are being stored right now: their generations begin in a moment. */
+  readonly #beginning = new Set<string>();
 
   constructor(deps: PromptDeps, generations: Generations) {
     this.#deps = deps;
     this.#generations = generations;
+    this.#insertions = new PromptInsertions(deps.db);
   }
 
   /**
@@ -68,27 +75,14 @@ export class PromptCreation {
     await this.#deps.throttle.countPrompt('create', access.userId);
     const chosen = this.#deps.providers.choose(again.model ?? undefined);
     const request = this.#request(row, chosen);
-    const reservation = await this.#deps.db.transaction(async (tx) => {
+    const reservation = await this.#deps.db.within(access.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId }))) throw answeredAlready(row.id);
       const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
       await announceUpdate(tx, await writes.get(row.id));
       return reserved;
     });
-    return this.#generations.begin({
-      space,
-      tenant,
-      userId: access.userId,
-      promptId: row.id,
-      text: row.text,
-      textHash: textHash(row.text),
-      isPushed: row.isPushed,
-      chosen,
-      request,
-      reservation,
-      needsVector: row.space === null,
-      isPinned: true,
-    });
+    return this.#generations.begin({ ...jobOf(access, space, row), chosen, request, reservation, isPinned: true });
   }
 
   /** What an earlier call with the same key made, or null. Faults: `conflict` for a key that made another request. */
@@ -105,9 +99,31 @@ export class PromptCreation {
     // After the row was read: its process enters it here only once it is committed.
     const generation = this.#generations.get(keyed.id);
     if (generation !== undefined) return { type: 'running', prompt, generation };
-    return row.status === 'pending'
-      ? { type: 'elsewhere', prompt }
-      : { type: 'ended', prompt, fault: storedFault(row) };
+    if (row.status !== 'pending') return { type: 'ended', prompt, fault: storedFault(row) };
+    const adopted = await this.#adopt(access, input, row);
+    return adopted === null ? { type: 'elsewhere', prompt } : { type: 'running', prompt, generation: adopted };
+  }
+
+  /**
+   * Begins the generation of a pending prompt of this process that has none: its row was committed, but the connection
+   * broke before saying so. Null when it is another process's, or begins by itself in a moment.
+   */
+  async #adopt(access: ProjectAccess, input: Input, row: PromptRow): Promise<Generation | null> {
+    if (this.#beginning.has(row.id)) return null;
+    const own = await new LeaseStore(this.#deps.db).renew(this.#deps.processId, [row.id]);
+    if (!own.has(row.id)) return null;
+    const running = this.#generations.get(row.id);
+    if (running !== undefined) return running;
+    const chosen = this.#deps.providers.choose(row.model ?? undefined);
+    const space = this.#deps.spaces.active();
+    return this.#generations.begin({
+      ...jobOf(access, space, row),
+      chosen,
+      request: this.#request(row, chosen),
+      // What the broken call set aside stays spent: how much that was is not known here.
+      reservation: null,
+      isPinned: 'generate' in input,
+    });
   }
 
   /** Stores a prompt that no model is asked for, with its vector, at once; null when its key was taken meanwhile. */
@@ -132,39 +148,37 @@ export class PromptCreation {
     const chosen = this.#deps.providers.choose(input.model);
     const request = this.#request(input, chosen);
     const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: this.#deps.processId });
-    const stored = await this.#insert(access, { space, prompt, vector: null, asked: { chosen, request } });
-    if (stored === null) return null;
-    const generation = this.#generations.begin({
-      space,
-      tenant: tenantOf(space, access.projectId),
-      userId: access.userId,
-      promptId: prompt.id,
-      text: prompt.text,
-      textHash: prompt.textHash,
-      isPushed: prompt.isPushed,
-      chosen,
-      request,
-      reservation: stored.reservation,
-      needsVector: true,
-      isPinned: 'generate' in input,
-    });
-    return { type: 'running', prompt: stored.view, generation };
+    this.#beginning.add(prompt.id);
+    try {
+      const stored = await this.#insert(access, { space, prompt, vector: null, asked: { chosen, request } });
+      if (stored === null) return null;
+      const generation = this.#generations.begin({
+        ...jobOf(access, space, { ...prompt, space: null }),
+        chosen,
+        request,
+        reservation: stored.reservation,
+        isPinned: 'generate' in input,
+      });
+      return { type: 'running', prompt: stored.view, generation };
+    } finally {
+      this.#beginning.delete(prompt.id);
+    }
   }
 
-  /** One statement; with a spend cap, one transaction that reserves the money too. Null when the key was taken. */
+  /**
+   * One statement, shared with others that come at the same time; with a spend cap, one transaction that reserves the
+   * money too. Null when the key was taken.
+   */
   async #insert(access: ProjectAccess, beginning: Beginning) {
-    const { space, prompt, vector, asked } = beginning;
-    const row = firstRow(access, beginning);
-    const kinds = asked === null ? (['prompt.created', 'prompt.completed'] as const) : (['prompt.created'] as const);
-    const events = { kinds: prompt.isPushed ? kinds : [], channel: eventChannel };
-    const insertion = { prompt, vector, events, view: promptView(row) };
-    const statement = insertPrompt(tenantOf(space, access.projectId), insertion);
-    const viewOf = ({ createdAt }: Inserted): PromptView => promptView({ ...row, createdAt, updatedAt: createdAt });
+    const { space, asked } = beginning;
+    const { insertion, viewOf } = firstInsertion(access, beginning);
+    const tenant = tenantOf(space, access.projectId);
     if (asked === null || this.#deps.dailyCapUsd === undefined) {
-      const [inserted] = await this.#deps.db.read<Inserted>(statement.text, statement.values);
-      return inserted === undefined ? null : { view: viewOf(inserted), reservation: null };
+      const inserted = await this.#insertions.add(tenant, insertion);
+      return inserted === null ? null : { view: viewOf(inserted), reservation: null };
     }
-    return this.#deps.db.transaction(async (tx) => {
+    return this.#deps.db.within(access.projectId).transaction(async (tx) => {
+      const statement = insertPrompts(tenant, { insertions: [insertion], channel: eventChannel });
       const [inserted] = await tx.$queryRaw<Inserted[]>(statement);
       if (inserted === undefined) return null;
       const reservation = await this.#reserve(new SpendStore(tx, access), asked.chosen, asked.request);
@@ -215,33 +229,21 @@ export class PromptCreation {
   }
 }
 
-/** What is stored when a prompt begins; `asked` is null when no model is. */
-interface Beginning {
-  space: ServingSpace;
-  prompt: NewPrompt;
-  vector: EmbeddedText | null;
-  asked: { chosen: ChosenModel; request: LlmRequest } | null;
-}
-
-/** The row as it is about to be stored; its times are the database's to say. */
-function firstRow(access: ProjectAccess, { space, prompt, vector, asked }: Beginning): PromptRow {
-  const embedding =
-    vector === null
-      ? { space: null, dimensions: null, isTruncated: null }
-      : { space: space.name, dimensions: space.dimensions, isTruncated: vector.isTruncated };
-  return {
-    ...prompt,
-    ...embedding,
-    projectId: access.projectId,
-    status: asked === null ? 'completed' : 'pending',
-    response: null,
-    responses: 0,
-    createdAt: notYet,
-    updatedAt: notYet,
-  };
-}
-
-const notYet = new Date(0);
+/** What a generation needs of the prompt itself. */
+const jobOf = (
+  { projectId, userId }: ProjectAccess,
+  space: ServingSpace,
+  { id, text, isPushed, space: vectorSpace }: Pick<PromptRow, 'id' | 'text' | 'isPushed' | 'space'>,
+) => ({
+  space,
+  tenant: tenantOf(space, projectId),
+  userId,
+  promptId: id,
+  text,
+  textHash: textHash(text),
+  isPushed,
+  needsVector: vectorSpace === null,
+});
 
 /** Tells the feed that a prompt is pending again. */
 async function announceUpdate(tx: Tx, row: PromptRow | null): Promise<void> {

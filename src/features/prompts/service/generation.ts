@@ -9,13 +9,16 @@ import { type Reservation, SpendStore } from '../store/spend.js';
 import type { Tenant } from '../store/statements.js';
 import { type NewResponse, PromptWrites } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
-import { ask, type ModelAnswer, responseOf } from './answer.js';
+import { ask, costOf, type ModelAnswer, responseOf } from './answer.js';
 import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
 
 /** A cut stream that is not resumed within this is given up, and its model with it. */
 const resumeGraceMs = 1_000;
 /** Waits before storing an answer is tried again while the database is away. */
 const storeRetriesMs = [100, 300, 1_000, 3_000, 6_000];
+
+/** How long a caller waits for an answer to be stored; the storing itself is tried for longer. Source: threats.md F05. */
+const callerWaitMs = 1_500;
 
 /** What a database that is away, frozen or fought over answers: another try may well succeed. */
 const mayPass: ReadonlySet<FaultKind> = new Set(['overloaded', 'timeout', 'conflict']);
@@ -63,8 +66,11 @@ export class Generation {
   #held: NodeJS.Timeout | undefined;
   #waiting: (() => void)[] = [];
   #isDone = false;
+  #tellUnstored: (cause: Fault) => void = () => undefined;
   /** Resolves once stored. Faults: `precondition` when the prompt is gone meanwhile; `overloaded` when it cannot be stored. */
   readonly done: Promise<GenerationEnd>;
+  /** `done` for a caller, who is told with `overloaded` when storing takes long: the answer may still be stored later. */
+  readonly answered: Promise<GenerationEnd>;
 
   constructor(deps: PromptDeps, job: GenerationJob) {
     this.#deps = deps;
@@ -74,6 +80,9 @@ export class Generation {
       clearTimeout(this.#held);
       this.#ring();
     });
+    const unstored = new Promise<never>((_, reject) => (this.#tellUnstored = reject));
+    this.answered = Promise.race([this.done, unstored]);
+    this.answered.catch(() => undefined);
     // Whoever waits gets the failure; when nobody does it is still no unhandled rejection.
     this.done.catch((cause: unknown) =>
       this.#deps.log.warn({ err: cause, promptId: job.promptId }, 'answer not stored'),
@@ -149,6 +158,8 @@ export class Generation {
     });
     this.#observe(answer);
     const prompt = await this.#storePatiently(answer, await vector);
+    // Not before: the indexer leaves a prompt alone while it is pending, and would look again only minutes later.
+    if (prompt.embedding === null) this.#deps.onUnindexed();
     this.#deps.observer.onFinished(answer.status);
     this.#deps.observer.onResponse(answer.status);
     return { prompt, fault: answer.fault };
@@ -160,18 +171,20 @@ export class Generation {
       return await embedText(space, this.#job.tenant, this.#job.text);
     } catch (cause) {
       this.#deps.log.warn({ err: cause, promptId: this.#job.promptId }, 'not embedded now; the indexer will');
-      this.#deps.onUnindexed();
       return null;
     }
   }
 
   async #storePatiently(answer: ModelAnswer, vector: EmbeddedText | null): Promise<PromptView> {
     const response = responseOf(answer, { id: this.#deps.ids.uuid(), promptId: this.#job.promptId }, this.#job.chosen);
+    const startedMs = this.#deps.clock.monotonicMs();
     for (const delayMs of storeRetriesMs) {
       try {
         return await this.#storeWhereServing(answer, response, vector);
       } catch (cause) {
         if (!(cause instanceof Fault) || !mayPass.has(cause.kind)) throw cause;
+        if (this.#deps.clock.monotonicMs() - startedMs + delayMs > callerWaitMs)
+          this.#tellUnstored(notYetStored(this.#job.promptId, cause));
         await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
     }
@@ -190,7 +203,7 @@ export class Generation {
   #store(tenant: Tenant, { answer, response, vector }: Storing): Promise<PromptView> {
     const { promptId, textHash, isPushed, reservation } = this.#job;
     const { db, processId } = this.#deps;
-    return db.transaction(async (tx) => {
+    return db.within(tenant.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       const end = { promptId, leaseOwner: processId, status: answer.status, model: response.model };
       if (!(await writes.finish(end))) return storedBefore(await writes.get(promptId), response);
@@ -216,8 +229,8 @@ export class Generation {
       outcome: answer.status,
       durationMs: answer.latencyMs,
       timeToFirstTokenMs: answer.timeToFirstTokenMs,
-      usage: answer.finish?.usage ?? null,
-      costUsd: answer.finish?.costUsd ?? null,
+      usage: answer.spent?.usage ?? null,
+      costUsd: answer.spent?.costUsd ?? null,
     });
   }
 
@@ -234,68 +247,13 @@ function storedBefore(row: PromptRow | null, response: NewResponse): PromptView 
   return promptView(row);
 }
 
+const notYetStored = (promptId: string, cause: Fault): Fault =>
+  new Fault(
+    'overloaded',
+    'The database is away: the answer is kept for it a while. Send the same idempotencyKey again, or read the prompt.',
+    { retryAfterMs: 1_000, promptId },
+    cause,
+  );
+
 const gone = (promptId: string): Fault =>
   new Fault('precondition', 'The prompt was deleted or ended meanwhile.', { state: 'gone', promptId });
-
-/** What a call cost: nothing without a first byte; when it ended without usage, what was set aside stays spent. */
-function costOf(answer: ModelAnswer, reserved: Reservation): number {
-  if (answer.finish !== null) return answer.finish.costUsd ?? reserved.usd;
-  return answer.text === '' ? 0 : reserved.usd;
-}
-
-/** The generations of this process, by prompt. */
-export class Generations {
-  readonly #deps: PromptDeps;
-  readonly #running = new Map<string, Generation>();
-  #state: 'open' | 'draining' | 'drained' = 'open';
-
-  constructor(deps: PromptDeps) {
-    this.#deps = deps;
-  }
-
-  /** Those that run, by prompt. */
-  get running(): ReadonlyMap<string, Generation> {
-    return this.#running;
-  }
-
-  /** Faults: `overloaded` once the process is closing: another one, or this one started anew, takes the call. */
-  requireOpen(): void {
-    if (this.#state !== 'open')
-      throw new Fault('overloaded', 'This process is closing; try again shortly.', { retryAfterMs: 1_000 });
-  }
-
-  /** The running generation of a prompt, if this process has it. */
-  get(promptId: string): Generation | undefined {
-    return this.#running.get(promptId);
-  }
-
-  /** Begins a job whose pending row is committed. */
-  begin(job: GenerationJob): Generation {
-    const generation = new Generation(this.#deps, job);
-    this.#running.set(job.promptId, generation);
-    const forget = (): void => {
-      // The prompt may be asked again before this runs.
-      if (this.#running.get(job.promptId) === generation) this.#running.delete(job.promptId);
-    };
-    generation.done.then(forget, forget);
-    if (this.#state === 'drained') generation.cancel();
-    return generation;
-  }
-
-  /** Waits for all that run, at most `deadlineMs`; then stops their models and waits for what they said to be stored. */
-  async drain(deadlineMs: number): Promise<void> {
-    this.#state = 'draining';
-    // Their readers are moving to another process: that ends no model.
-    for (const generation of this.#running.values()) generation.pin();
-    const all = (): Promise<unknown> => Promise.allSettled([...this.#running.values()].map(({ done }) => done));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs);
-    });
-    await Promise.race([all(), late]);
-    clearTimeout(timer);
-    this.#state = 'drained';
-    for (const generation of this.#running.values()) generation.cancel();
-    await all();
-  }
-}

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { freePort } from './cluster.js';
 import { createTestFolder } from './database.js';
 import { read } from './source.js';
 import { until } from './wait.js';
@@ -146,14 +147,6 @@ const selfSign = ({ key, certificate }: { key: string; certificate: string }) =>
     ...'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'.split(' '),
     ...`-addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout ${key} -out ${certificate}`.split(' '),
   ]);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function isListening(port: number, child: ChildProcess): Promise<true | undefined> {
   if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode}`);

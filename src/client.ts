@@ -4,6 +4,7 @@ import {
   httpBatchLink,
   httpLink,
   type Operation,
+  retryLink,
   splitLink,
   type TRPCClient,
   TRPCClientError,
@@ -49,13 +50,18 @@ const refreshAheadMs = 30_000;
 /** Calls that must not wait for each other: a model answers some of them. */
 const neverBatched = new Set(['prompts.create', 'prompts.regenerate', 'auth.login', 'auth.signup']);
 const maxBatchCalls = 10;
+/** How often a call is made in all while the process that it meets is closing; the waits between add up to 1.5 s. */
+const maxTries = 5;
+const firstRetryMs = 100;
+/** The longest wait before a lost socket is tried again. */
+const maxReconnectMs = 5_000;
 
 /**
  * A typed client: calls over HTTP, batched where that helps, subscriptions over one WebSocket that opens with the first
  * and closes after the last.
  *
  * Shape: queries travel by POST (long inputs fail as GET). A cut subscription reconnects and resumes by itself, with a
- * fresh token. `prompts.stream` gets an `idempotencyKey` if it has none, so that a resumed stream asks no model twice.
+ * fresh token. A call that a closing process refused, which is to say did not begin, is made again. `prompts.stream` gets an `idempotencyKey` if it has none, so that a resumed stream asks no model twice.
  * Faults: `TRPCClientError`; read `error.data.code` and `error.data.details`.
  */
 export function createPromptwellClient(options: ClientOptions): PromptwellClient {
@@ -68,6 +74,10 @@ export function createPromptwellClient(options: ClientOptions): PromptwellClient
   return createTRPCClient<AppRouter>({
     links: [
       keyedStreams,
+      retryLink<AppRouter>({
+        retry: ({ op, error, attempts }) => op.type !== 'subscription' && isClosing(error) && attempts < maxTries,
+        retryDelayMs: (attempts) => firstRetryMs * 2 ** (attempts - 1),
+      }),
       splitLink({
         condition: (operation) => operation.type === 'subscription',
         true: subscriptionLink(options, url, token),
@@ -89,11 +99,18 @@ function subscriptionLink(options: ClientOptions, url: string, token: TokenSourc
     url: url.replace(/^http/, 'ws'),
     connectionParams: async () => ({ token: (await token()) ?? '' }),
     lazy: { enabled: true, closeMs: 1_000 },
+    retryDelayMs: reconnectDelayMs,
     keepAlive: { enabled: true, intervalMs: 20_000, pongTimeoutMs: 10_000 },
     WebSocket: Socket,
   });
   return wsLink({ client });
 }
+
+const isClosing = ({ data }: TRPCClientError<AppRouter>): boolean => data?.details.state === 'closing';
+
+/** At once the first time, later ever longer, and not all clients of a process that died at the same moment. */
+const reconnectDelayMs = (attempt: number): number =>
+  attempt === 0 ? 0 : Math.min(maxReconnectMs, 250 * 2 ** attempt) * (0.5 + Math.random() / 2);
 
 const withoutWebSocket: TRPCLink<AppRouter> = () => () => {
   throw new TRPCClientError('Subscriptions need a WebSocket class: pass `WebSocket` (on Node 20, the one of `ws`).');

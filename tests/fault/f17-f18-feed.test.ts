@@ -83,107 +83,103 @@ const storedOf = async (db: pg.Pool): Promise<StoredRow[]> =>
 describe.skipIf(engineUnderTest === 'embedded')(
   'several processes are one feed (skipped on the embedded engine, which has one process)',
   () => {
-    test(
-      'across cuts, restarts and killed LISTEN connections, among ten writers, every event is heard once and in order (F17, F18)',
-      { timeout: rounds(2, 20) * minuteMs },
-      async () => {
-        const run = seededRun('F17 F18');
-        await using folder = await createTestFolder();
-        await using database = await createServerDatabase(
-          await migratedTemplate(process.env['TEST_DATABASE_URL'] ?? ''),
-        );
-        await using cluster = await startCluster(2, { DATABASE_URL: database.url });
-        const db = new pg.Pool({ connectionString: database.url, max: 2 });
-        // Ended with the database.
-        db.on('error', () => undefined);
-        const { tokens } = await clientFor(cluster.members[0]?.url ?? '').auth.signup.mutate({
-          username: 'ada',
-          password: goodPassword,
-        });
-        const token = tokens.accessToken;
-        const template = await clientFor(cluster.members[1]?.url ?? '', { token }).prompts.create.mutate({
-          text: 'template',
-          generate: false,
-        });
-        const templates = (await eventsOf(db)).length;
-        const wired = await Promise.all(
-          Array.from({ length: subscribers }, async (_, index): Promise<Wired> => {
-            const wire = await cuttableProxy(cluster.members[index % 2]?.url ?? '');
-            return { wire, listener: await listen(wire.url, token) };
-          }),
-        );
+    test('across cuts, restarts and killed LISTEN connections, among ten writers, every event is heard once and in order (F17, F18)', {
+      timeout: rounds(2, 20) * minuteMs,
+    }, async () => {
+      const run = seededRun('F17 F18');
+      await using folder = await createTestFolder();
+      await using database = await createServerDatabase(await migratedTemplate(process.env['TEST_DATABASE_URL'] ?? ''));
+      await using cluster = await startCluster(2, { DATABASE_URL: database.url });
+      const db = new pg.Pool({ connectionString: database.url, max: 2 });
+      // Ended with the database.
+      db.on('error', () => undefined);
+      const { tokens } = await clientFor(cluster.members[0]?.url ?? '').auth.signup.mutate({
+        username: 'ada',
+        password: goodPassword,
+      });
+      const token = tokens.accessToken;
+      const template = await clientFor(cluster.members[1]?.url ?? '', { token }).prompts.create.mutate({
+        text: 'template',
+        generate: false,
+      });
+      const templates = (await eventsOf(db)).length;
+      const wired = await Promise.all(
+        Array.from({ length: subscribers }, async (_, index): Promise<Wired> => {
+          const wire = await cuttableProxy(cluster.members[index % 2]?.url ?? '');
+          return { wire, listener: await listen(wire.url, token) };
+        }),
+      );
 
-        const naive = await startNaiveCursor(database.url);
-        const late = await startLateWriter(
-          database.url,
-          { projectId: template.projectId, promptId: template.id, view: template },
-          naive,
-        );
-        const ledger = new Ledger(`${folder.path}/ledger`);
-        const writers = startWriters(10, ledger, (key) => {
-          const members = cluster.up();
-          return writeOverHttp(members[Math.floor(Math.random() * members.length)]?.url ?? '', token, key);
-        });
-        const [killed] = await Promise.all([
-          killBells(db, wired[0] as Wired),
-          restartInTurns(cluster, wired, run),
-          ...wired.map((one) => cutAtRandom(one, cluster, run)),
-        ]);
-        await writers.stop();
-        await late.stop();
-        await naive.stop();
+      const naive = await startNaiveCursor(database.url);
+      const late = await startLateWriter(
+        database.url,
+        { projectId: template.projectId, promptId: template.id, view: template },
+        naive,
+      );
+      const ledger = new Ledger(`${folder.path}/ledger`);
+      const writers = startWriters(10, ledger, (key) => {
+        const members = cluster.up();
+        return writeOverHttp(members[Math.floor(Math.random() * members.length)]?.url ?? '', token, key);
+      });
+      const [killed] = await Promise.all([
+        killBells(db, wired[0] as Wired),
+        restartInTurns(cluster, wired, run),
+        ...wired.map((one) => cutAtRandom(one, cluster, run)),
+      ]);
+      await writers.stop();
+      await late.stop();
+      await naive.stop();
 
-        const events = (await eventsOf(db)).slice(templates);
-        const truth = events.map(({ name }) => name);
-        await until(
-          'every subscriber to hear the last event',
-          () => (wired.every(({ listener }) => listener.heard.at(-1)?.name === truth.at(-1)) ? true : undefined),
-          minuteMs,
-        );
-        const caughtUpMs = Math.max(...wired.map(({ listener }) => listener.heard.at(-1)?.atMs ?? 0));
-        const verdicts = wired.map(({ listener }) =>
-          feedVerdict(
-            listener.heard.map(({ name }) => name),
-            truth,
-          ),
-        );
-        const writtenAtMs = new Map(events.map(({ name, atMs }) => [name, atMs]));
-        const delays = wired.flatMap(({ listener }) =>
-          listener.heard.map(({ name, atMs }) => atMs - (writtenAtMs.get(name) ?? 0)),
-        );
-        const missed = events.filter(({ id }) => !naive.seen.has(id));
-        const missedLate = missed.filter(({ id }) => late.ids.includes(id));
-        const stored = ledger.verdict(await storedOf(db));
-        record('F17, F18', run.seed, {
-          events: truth.length,
-          subscribers,
-          reconnects: wired.reduce((sum, { listener }) => sum + listener.connections - 1, 0),
-          restarts,
-          'LISTEN connections killed': killed,
-          lost: verdicts.reduce((sum, { lost }) => sum + lost, 0),
-          doubled: verdicts.reduce((sum, { doubled }) => sum + doubled, 0),
-          misordered: verdicts.reduce((sum, { misordered }) => sum + misordered, 0),
-          'delay p50 / p99 / most ms': [0.5, 0.99, 1].map((share) => percentile(delays, share)).join(' / '),
-          'caught up after the last write ms': Math.max(0, caughtUpMs - writers.lastAcknowledgedMs),
-          'naive cursor missed': `${missed.length} (${missed.length - missedLate.length} of the service's own)`,
-          'writes acknowledged': stored.acknowledged,
-        });
+      const events = (await eventsOf(db)).slice(templates);
+      const truth = events.map(({ name }) => name);
+      await until(
+        'every subscriber to hear the last event',
+        () => (wired.every(({ listener }) => listener.heard.at(-1)?.name === truth.at(-1)) ? true : undefined),
+        minuteMs,
+      );
+      const caughtUpMs = Math.max(...wired.map(({ listener }) => listener.heard.at(-1)?.atMs ?? 0));
+      const verdicts = wired.map(({ listener }) =>
+        feedVerdict(
+          listener.heard.map(({ name }) => name),
+          truth,
+        ),
+      );
+      const writtenAtMs = new Map(events.map(({ name, atMs }) => [name, atMs]));
+      const delays = wired.flatMap(({ listener }) =>
+        listener.heard.map(({ name, atMs }) => atMs - (writtenAtMs.get(name) ?? 0)),
+      );
+      const missed = events.filter(({ id }) => !naive.seen.has(id));
+      const missedLate = missed.filter(({ id }) => late.ids.includes(id));
+      const stored = ledger.verdict(await storedOf(db));
+      record('F17, F18', run.seed, {
+        events: truth.length,
+        subscribers,
+        reconnects: wired.reduce((sum, { listener }) => sum + listener.connections - 1, 0),
+        restarts,
+        'LISTEN connections killed': killed,
+        lost: verdicts.reduce((sum, { lost }) => sum + lost, 0),
+        doubled: verdicts.reduce((sum, { doubled }) => sum + doubled, 0),
+        misordered: verdicts.reduce((sum, { misordered }) => sum + misordered, 0),
+        'delay p50 / p99 / most ms': [0.5, 0.99, 1].map((share) => percentile(delays, share)).join(' / '),
+        'caught up after the last write ms': Math.max(0, caughtUpMs - writers.lastAcknowledgedMs),
+        'naive cursor missed': `${missed.length} (${missed.length - missedLate.length} of the service's own)`,
+        'writes acknowledged': stored.acknowledged,
+      });
 
-        expect(verdicts).toEqual(wired.map(() => kept));
-        expect(wired.map(({ listener: { errors, completions } }) => ({ errors, completions }))).toEqual(
-          wired.map(() => ({ errors: [], completions: 0 })),
-        );
-        expect(stored).toMatchObject({ lost: [], doubled: [], unknown: [] });
-        expect(stored.acknowledged).toBe(stored.sent);
-        // The control: the same events read by the naive cursor are not all seen, and the verdict says so.
-        const naively = events.filter(({ id }) => naive.seen.has(id)).map(({ name }) => name);
-        expect(feedVerdict(naively, truth).lost).toBeGreaterThan(0);
-        for (const { listener, wire } of wired) {
-          listener.unsubscribe();
-          await wire[Symbol.asyncDispose]();
-        }
-        await db.end();
-      },
-    );
+      expect(verdicts).toEqual(wired.map(() => kept));
+      expect(wired.map(({ listener: { errors, completions } }) => ({ errors, completions }))).toEqual(
+        wired.map(() => ({ errors: [], completions: 0 })),
+      );
+      expect(stored).toMatchObject({ lost: [], doubled: [], unknown: [] });
+      expect(stored.acknowledged).toBe(stored.sent);
+      // The control: the same events read by the naive cursor are not all seen, and the verdict says so.
+      const naively = events.filter(({ id }) => naive.seen.has(id)).map(({ name }) => name);
+      expect(feedVerdict(naively, truth).lost).toBeGreaterThan(0);
+      for (const { listener, wire } of wired) {
+        listener.unsubscribe();
+        await wire[Symbol.asyncDispose]();
+      }
+      await db.end();
+    });
   },
 );

@@ -58,80 +58,78 @@ async function openSockets({ metricsUrl }: TestProcess): Promise<number> {
 
 const idsOf = ({ heard }: LightReader): string[] => heard.map(({ promptId }) => promptId);
 
-test(
-  'readers that take nothing are cut off, cost a bounded memory, hold no other reader up, and resume with nothing lost (F19)',
-  { timeout: rounds(3, 15) * 60_000 },
-  async () => {
-    const run = seededRun('F19');
-    await using home = await processHome();
-    const program = await startProcess({ ...home.env, SOCKETS_PER_USER: '1000', PROMPTWELL_OFFLINE: '1' });
-    const { tokens } = await clientFor(program.url).auth.signup.mutate({ username: 'ada', password: goodPassword });
-    const token = tokens.accessToken;
+test('readers that take nothing are cut off, cost a bounded memory, hold no other reader up, and resume with nothing lost (F19)', {
+  timeout: rounds(3, 15) * 60_000,
+}, async () => {
+  const run = seededRun('F19');
+  await using home = await processHome();
+  const program = await startProcess({ ...home.env, SOCKETS_PER_USER: '1000', PROMPTWELL_OFFLINE: '1' });
+  const { tokens } = await clientFor(program.url).auth.signup.mutate({ username: 'ada', password: goodPassword });
+  const token = tokens.accessToken;
 
-    const live = await readers(liveCount, program, token);
-    const quiet = await writeAll(program, token, 'quiet');
-    for (const reader of live) await untilAllHeard(reader, prompts);
-    for (const { heard } of live) heard.splice(0);
+  const live = await readers(liveCount, program, token);
+  const quiet = await writeAll(program, token, 'quiet');
+  for (const reader of live) await untilAllHeard(reader, prompts);
+  for (const { heard } of live) heard.splice(0);
 
-    const paused = await readers(pausedCount, program, token);
-    for (const reader of paused) reader.pause();
-    const loud = await writeAll(program, token, 'loud');
-    const writtenMs = Date.now();
-    for (const reader of live) await untilAllHeard(reader, prompts);
-    await until(
-      'the paused to be cut off',
-      async () => ((await openSockets(program)) === liveCount ? true : undefined),
-      30_000,
-    );
-    const cutOffMs = Date.now() - writtenMs;
-    const delays = live.flatMap(({ heard }) =>
-      heard.map(({ promptId, atMs }) => Math.max(0, atMs - (loud.acknowledged.get(promptId) ?? 0))),
-    );
-    const stillOpen = live.map(({ isClosed }) => isClosed);
+  const paused = await readers(pausedCount, program, token);
+  for (const reader of paused) reader.pause();
+  const loud = await writeAll(program, token, 'loud');
+  const writtenMs = Date.now();
+  for (const reader of live) await untilAllHeard(reader, prompts);
+  await until(
+    'the paused to be cut off',
+    async () => ((await openSockets(program)) === liveCount ? true : undefined),
+    30_000,
+  );
+  const cutOffMs = Date.now() - writtenMs;
+  const delays = live.flatMap(({ heard }) =>
+    heard.map(({ promptId, atMs }) => Math.max(0, atMs - (loud.acknowledged.get(promptId) ?? 0))),
+  );
+  const stillOpen = live.map(({ isClosed }) => isClosed);
 
-    const codes = new Set<number>();
-    const resumed: string[][] = [];
-    let taken = 0;
-    for (const reader of paused) {
-      reader.resume();
-      codes.add(await reader.closed);
-      taken += reader.heard.length;
-      const again = await readLightly(program.url, token, reader.lastEventId);
-      await untilAllHeard(again, prompts - reader.heard.length);
-      resumed.push([...idsOf(reader), ...idsOf(again)]);
-      again.stop();
-    }
-    const truth = idsOf(live[0] as LightReader);
-    const heldBytes = await bytesHeldWithoutGuard(prompts, textBytes);
-    record('F19', run.seed, {
-      paused: pausedCount,
-      live: liveCount,
-      'MB to each': Math.round((prompts * textBytes) / 1e6),
-      'cut off after the last write ms': cutOffMs,
-      codes: [...codes].join(' '),
-      'live delay after the acknowledgement p50 / p99 ms': [0.5, 0.99]
-        .map((share) => percentile(delays, share))
-        .join(' / '),
-      'memory with / without the paused MiB': [loud, quiet]
-        .map(({ peakBytes }) => Math.round(peakBytes / mebibyte))
-        .join(' / '),
-      'without a guard they would cost MiB': Math.round((heldBytes * pausedCount) / mebibyte),
-      'heard before the cut, of each': Math.round(taken / pausedCount),
-      'lost by those who resumed': resumed.reduce((sum, ids) => sum + truth.length - new Set(ids).size, 0),
-    });
+  const codes = new Set<number>();
+  const resumed: string[][] = [];
+  let taken = 0;
+  for (const reader of paused) {
+    reader.resume();
+    codes.add(await reader.closed);
+    taken += reader.heard.length;
+    const again = await readLightly(program.url, token, reader.lastEventId);
+    await untilAllHeard(again, prompts - reader.heard.length);
+    resumed.push([...idsOf(reader), ...idsOf(again)]);
+    again.stop();
+  }
+  const truth = idsOf(live[0] as LightReader);
+  const heldBytes = await bytesHeldWithoutGuard(prompts, textBytes);
+  record('F19', run.seed, {
+    paused: pausedCount,
+    live: liveCount,
+    'MB to each': Math.round((prompts * textBytes) / 1e6),
+    'cut off after the last write ms': cutOffMs,
+    codes: [...codes].join(' '),
+    'live delay after the acknowledgement p50 / p99 ms': [0.5, 0.99]
+      .map((share) => percentile(delays, share))
+      .join(' / '),
+    'memory with / without the paused MiB': [loud, quiet]
+      .map(({ peakBytes }) => Math.round(peakBytes / mebibyte))
+      .join(' / '),
+    'without a guard they would cost MiB': Math.round((heldBytes * pausedCount) / mebibyte),
+    'heard before the cut, of each': Math.round(taken / pausedCount),
+    'lost by those who resumed': resumed.reduce((sum, ids) => sum + truth.length - new Set(ids).size, 0),
+  });
 
-    expect(new Set(truth)).toEqual(new Set(loud.acknowledged.keys()));
-    for (const reader of live) expect(idsOf(reader)).toEqual(truth);
-    for (const ids of resumed) expect(ids).toEqual(truth);
-    expect(stillOpen).toEqual(live.map(() => false));
-    for (const code of codes) expect([4408, 1006]).toContain(code);
-    // They were paused: what they had taken by themselves is a part of it only.
-    expect(taken).toBeLessThan(pausedCount * prompts);
-    expect(loud.peakBytes - quiet.peakBytes).toBeLessThan(memoryBoundBytes);
-    // The control: without the guard the same readers would have broken the bound.
-    expect(heldBytes * pausedCount).toBeGreaterThan(memoryBoundBytes);
-    for (const reader of live) reader.stop();
-    program.kill('SIGTERM');
-    await program.ended;
-  },
-);
+  expect(new Set(truth)).toEqual(new Set(loud.acknowledged.keys()));
+  for (const reader of live) expect(idsOf(reader)).toEqual(truth);
+  for (const ids of resumed) expect(ids).toEqual(truth);
+  expect(stillOpen).toEqual(live.map(() => false));
+  for (const code of codes) expect([4408, 1006]).toContain(code);
+  // They were paused: what they had taken by themselves is a part of it only.
+  expect(taken).toBeLessThan(pausedCount * prompts);
+  expect(loud.peakBytes - quiet.peakBytes).toBeLessThan(memoryBoundBytes);
+  // The control: without the guard the same readers would have broken the bound.
+  expect(heldBytes * pausedCount).toBeGreaterThan(memoryBoundBytes);
+  for (const reader of live) reader.stop();
+  program.kill('SIGTERM');
+  await program.ended;
+});

@@ -5,7 +5,8 @@ import type { PromptView } from '../prompts/schema.js';
 
 /** Live events kept for one reader while it is busy; past it the reader catches up from the database. */
 const queueLimit = 64;
-const replayPageSize = 50;
+/** Events of a page from the database: few at first, then as many as the last ones' length lets fit, and no more. */
+const replayPage = { first: 8, most: 50, length: 262_144 } as const;
 
 /** What a reader reads from. */
 export interface ReaderDeps {
@@ -20,6 +21,7 @@ export class FeedReader {
   readonly #projectId: string;
   #live: StoredEvent[] = [];
   #isBehind = true;
+  #pageSize: number = replayPage.first;
   #wake: () => void = () => undefined;
   #leave: (() => void) | undefined;
 
@@ -64,8 +66,9 @@ export class FeedReader {
   async #replay(last: EventPosition): Promise<StoredEvent[]> {
     this.#live = [];
     this.#isBehind = false;
-    const events = await this.#deps.events.after(last, [this.#projectId], replayPageSize);
-    if (events.length === replayPageSize) this.#isBehind = true;
+    const events = await this.#deps.events.after(last, [this.#projectId], this.#pageSize);
+    if (events.length === this.#pageSize) this.#isBehind = true;
+    this.#pageSize = pageSizeAfter(events);
     return events;
   }
 
@@ -92,4 +95,11 @@ export class FeedReader {
       this.#wake = resolve;
     });
   }
+}
+
+/** A page is held while its reader takes nothing: fifty prompts of a megabyte for each of fifty readers would be too much. */
+function pageSizeAfter(events: readonly StoredEvent[]): number {
+  const length = events.reduce((sum, { viewLength }) => sum + viewLength, 0);
+  const fitting = Math.floor((replayPage.length * events.length) / Math.max(1, length));
+  return Math.min(replayPage.most, Math.max(1, fitting));
 }

@@ -34,6 +34,8 @@ export interface StoredEvent<View = unknown> {
   kind: EventKind;
   promptId: string;
   view: View;
+  /** How long the view is as JSON, in UTF-16 units: about what it costs in memory. */
+  viewLength: number;
 }
 
 /** Whether `left` comes after `right`. */

@@ -7,7 +7,7 @@ interface EventRow {
   projectId: string;
   kind: EventKind;
   promptId: string;
-  view: unknown;
+  view: string;
 }
 
 /** Reads committed events in their order. Every read stops below the oldest running transaction, so none is skipped. */
@@ -35,14 +35,19 @@ export class EventLog {
    */
   async after(position: EventPosition, projectIds: readonly string[], limit: number): Promise<StoredEvent[]> {
     const rows = await this.#db.read<EventRow>(
-      `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view
+      `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view::text AS view
        FROM event
        WHERE project_id = ANY($1::uuid[]) AND (xid, id) > ($2::text::xid8, $3::bigint)
          AND xid < pg_snapshot_xmin(pg_current_snapshot())
        ORDER BY event.xid, event.id LIMIT $4`,
       [projectIds, position.xid.toString(), position.id.toString(), limit],
     );
-    return rows.map(({ xid, id, ...row }) => ({ ...row, position: { xid: BigInt(xid), id: BigInt(id) } }));
+    return rows.map(({ xid, id, view, ...row }) => ({
+      ...row,
+      position: { xid: BigInt(xid), id: BigInt(id) },
+      view: JSON.parse(view) as unknown,
+      viewLength: view.length,
+    }));
   }
 
   /**

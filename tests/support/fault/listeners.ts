@@ -38,8 +38,7 @@ export async function listen(url: string, token: string, Socket: unknown = WebSo
     {
       onData: ({ data }) => {
         if (data.kind === 'ready') connections += 1;
-        else
-          listener.heard.push({ name: nameOf(data.kind, data.prompt.id, data.prompt.text ?? ''), atMs: Date.now() });
+        else listener.heard.push({ name: nameOf(data.kind, data.prompt.id, data.prompt.text ?? ''), atMs: Date.now() });
       },
       onError: (error) => void listener.errors.push(error),
       onComplete: () => {

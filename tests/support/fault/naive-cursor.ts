@@ -71,7 +71,11 @@ export async function startLateWriter(
         [template.projectId, template.promptId, JSON.stringify({ ...template.view, text: `late ${ids.length}` })],
       );
       const id = rows[0]?.id ?? '0';
-      await until('somebody to write meanwhile', () => (naive.last > BigInt(id) || isStopped ? true : undefined), 30_000);
+      await until(
+        'somebody to write meanwhile',
+        () => (naive.last > BigInt(id) || isStopped ? true : undefined),
+        30_000,
+      );
       await client.query(`SELECT pg_notify('promptwell_event', '')`);
       await client.query('COMMIT');
       ids.push(id);

@@ -23,6 +23,18 @@ interface Round {
   peakBytes: number;
 }
 
+/** A process that ends with its scope, however that ends. */
+async function ownProcess(env: Record<string, string>): Promise<{ program: TestProcess } & AsyncDisposable> {
+  const program = await startProcess(env);
+  return {
+    program,
+    async [Symbol.asyncDispose]() {
+      program.kill('SIGKILL');
+      await program.ended;
+    },
+  };
+}
+
 async function residentBytes({ pid }: TestProcess): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
@@ -63,7 +75,8 @@ test('readers that take nothing are cut off, cost a bounded memory, hold no othe
 }, async () => {
   const run = seededRun('F19');
   await using home = await processHome();
-  const program = await startProcess({ ...home.env, SOCKETS_PER_USER: '1000', PROMPTWELL_OFFLINE: '1' });
+  await using own = await ownProcess({ ...home.env, SOCKETS_PER_USER: '1000', PROMPTWELL_OFFLINE: '1' });
+  const { program } = own;
   const { tokens } = await clientFor(program.url).auth.signup.mutate({ username: 'ada', password: goodPassword });
   const token = tokens.accessToken;
 
@@ -130,6 +143,4 @@ test('readers that take nothing are cut off, cost a bounded memory, hold no othe
   // The control: without the guard the same readers would have broken the bound.
   expect(heldBytes * pausedCount).toBeGreaterThan(memoryBoundBytes);
   for (const reader of live) reader.stop();
-  program.kill('SIGTERM');
-  await program.ended;
 });

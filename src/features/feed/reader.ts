@@ -1,3 +1,4 @@
+import { Fault } from '../../kernel/fault.js';
 import type { EventBus } from '../../platform/events/bus.js';
 import { type EventPosition, isAfter, type StoredEvent } from '../../platform/events/catalogue.js';
 import type { EventLog } from '../../platform/events/log.js';
@@ -7,6 +8,8 @@ import type { PromptView } from '../prompts/schema.js';
 const queueLimit = 64;
 /** Events of a page from the database: few at first, then as many as the last ones' length lets fit, and no more. */
 const replayPage = { first: 8, most: 50, length: 262_144 } as const;
+/** The wait before a page is asked for again while the database is away. */
+const replayRetryMs = 500;
 
 /** What a reader reads from. */
 export interface ReaderDeps {
@@ -48,7 +51,7 @@ export class FeedReader {
     signal.addEventListener('abort', wake);
     try {
       while (!signal.aborted) {
-        const events = this.#isBehind ? await this.#replay(last) : this.#take();
+        const events = this.#isBehind ? await this.#replayOrWait(last, signal) : this.#take();
         for (const event of events) {
           if (signal.aborted) return;
           if (!isAfter(event.position, last)) continue;
@@ -60,6 +63,31 @@ export class FeedReader {
     } finally {
       signal.removeEventListener('abort', wake);
     }
+  }
+
+  /** A stream outlives a database that is away for a while: it goes on where it was. */
+  async #replayOrWait(last: EventPosition, signal: AbortSignal): Promise<StoredEvent[]> {
+    try {
+      return await this.#replay(last);
+    } catch (cause) {
+      if (!(cause instanceof Fault) || (cause.kind !== 'overloaded' && cause.kind !== 'timeout')) throw cause;
+      this.#isBehind = true;
+      await this.#rest(signal);
+      return [];
+    }
+  }
+
+  #rest(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(end, replayRetryMs);
+      function end(): void {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      }
+      signal.addEventListener('abort', end);
+      if (signal.aborted) end();
+    });
   }
 
   /** The next page from the database; a page that is not full means that the rest comes live. */
@@ -99,6 +127,7 @@ export class FeedReader {
 
 /** A page is held while its reader takes nothing: fifty prompts of a megabyte for each of fifty readers would be too much. */
 function pageSizeAfter(events: readonly StoredEvent[]): number {
+  if (events.length === 0) return replayPage.first;
   const length = events.reduce((sum, { viewLength }) => sum + viewLength, 0);
   const fitting = Math.floor((replayPage.length * events.length) / Math.max(1, length));
   return Math.min(replayPage.most, Math.max(1, fitting));

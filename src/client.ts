@@ -12,6 +12,7 @@ import {
   wsLink,
 } from '@trpc/client';
 import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
+import { observable } from '@trpc/server/observable';
 import type { AppRouter } from './router.js';
 
 export type { AppRouter } from './router.js';
@@ -53,6 +54,8 @@ const maxBatchCalls = 10;
 /** How often a call is made in all while the process that it meets is closing; the waits between add up to 1.5 s. */
 const maxTries = 5;
 const firstRetryMs = 100;
+/** How many events back a repeated one is known: a second of a thousand events a second, told while a socket hands over. */
+const rememberedEvents = 1_024;
 /** The longest wait before a lost socket is tried again. */
 const maxReconnectMs = 5_000;
 
@@ -74,6 +77,7 @@ export function createPromptwellClient(options: ClientOptions): PromptwellClient
   return createTRPCClient<AppRouter>({
     links: [
       keyedStreams,
+      eachEventOnce,
       retryLink<AppRouter>({
         retry: ({ op, error, attempts }) => op.type !== 'subscription' && isClosing(error) && attempts < maxTries,
         retryDelayMs: (attempts) => firstRetryMs * 2 ** (attempts - 1),
@@ -119,6 +123,34 @@ const withoutWebSocket: TRPCLink<AppRouter> = () => () => {
 /** Gives each stream a key of its own, once: reconnecting re-sends the same input. */
 const keyedStreams: TRPCLink<AppRouter> = () => {
   return ({ op, next }) => next(op.path === 'prompts.stream' ? { ...op, input: keyed(op) } : op);
+};
+
+/**
+ * Drops events of the feed that were told before: a socket that hands over to another and is then cut resumes behind what
+ * it has told already.
+ */
+const eachEventOnce: TRPCLink<AppRouter> = () => {
+  return ({ op, next }) => {
+    if (op.path !== 'feed.follow') return next(op);
+    return observable((observer) => {
+      const told = new Set<string>();
+      const isNew = (id: string): boolean => {
+        if (told.has(id)) return false;
+        told.add(id);
+        const [oldest] = told;
+        if (told.size > rememberedEvents && oldest !== undefined) told.delete(oldest);
+        return true;
+      };
+      return next(op).subscribe({
+        ...observer,
+        next(envelope) {
+          const { result } = envelope;
+          const id = result.type === 'data' ? result.id : undefined;
+          if (id === undefined || isNew(id)) observer.next(envelope);
+        },
+      });
+    });
+  };
 };
 
 function keyed({ input }: Operation): object {

@@ -58,12 +58,13 @@ export class FeedService {
     try {
       await reader.start();
       let last = resumed ?? (await this.#deps.events.head());
-      yield { id: this.#seal(access, last), event: { kind: 'ready' } };
+      yield { id: this.#seal(access, last, this.#deps.clock.nowMs()), event: { kind: 'ready' } };
       for await (const event of reader.read(last, AbortSignal.any([signal, erasure.signal]))) {
         last = event.position;
         if (!isWanted(event, input)) continue;
         this.#deps.observer.onDelivered(event.kind);
-        yield { id: this.#seal(access, last), event: { kind: event.kind, prompt: event.view } };
+        const id = this.#seal(access, last, event.createdAtMs);
+        yield { id, event: { kind: event.kind, prompt: event.view } };
       }
       if (erasure.signal.aborted) throw erased();
     } finally {
@@ -99,8 +100,9 @@ export class FeedService {
     this.#deps.observer.onSubscriptions(this.#open);
   }
 
-  #seal(access: ProjectAccess, position: EventPosition): string {
-    const payload = `${position.xid}.${position.id}.${this.#deps.clock.nowMs()}`;
+  /** One event, one id, at every process: a client that moves between two drops by it what both have told. */
+  #seal(access: ProjectAccess, position: EventPosition, atMs: number): string {
+    const payload = `${position.xid}.${position.id}.${atMs}`;
     return this.#deps.cursors.seal({ field: 'lastEventId', scope: access.projectId }, payload);
   }
 

@@ -142,18 +142,19 @@ export class IndexingService {
     return { hadTurn };
   }
 
-  /** Fills the space that serves; false when another process was at it and something was left. */
+  /** Fills the space that serves; false when another process is at it: looking meanwhile would cost, and find the same. */
   async #fillServing(active: ServingSpace, isAsked: boolean): Promise<boolean> {
     const { db, log, processId } = this.#deps;
     const turn = new FillTurn(new IndexingStore(db, active), processId);
-    let hadTurn = true;
     try {
+      let isMine = await turn.take();
+      if (!isMine) return false;
       const count = await this.#sweep(active, isAsked, async () => {
-        hadTurn = await turn.take();
-        return hadTurn;
+        isMine = await turn.take();
+        return isMine;
       });
       if (count > 0) log.info({ prompts: count, space: active.name }, 'indexed prompts that had no vector');
-      return hadTurn;
+      return isMine;
     } finally {
       await turn.end({ isReleased: true });
     }

@@ -7,6 +7,7 @@ interface EventRow {
   projectId: string;
   kind: EventKind;
   promptId: string;
+  createdAtMs: number;
   view: string;
 }
 
@@ -35,7 +36,8 @@ export class EventLog {
    */
   async after(position: EventPosition, projectIds: readonly string[], limit: number): Promise<StoredEvent[]> {
     const rows = await this.#db.read<EventRow>(
-      `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view::text AS view
+      `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId",
+         (extract(epoch FROM created_at) * 1000)::float8 AS "createdAtMs", view::text AS view
        FROM event
        WHERE project_id = ANY($1::uuid[]) AND (xid, id) > ($2::text::xid8, $3::bigint)
          AND xid < pg_snapshot_xmin(pg_current_snapshot())

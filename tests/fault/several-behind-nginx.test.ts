@@ -16,8 +16,8 @@ import { until } from '../support/wait.js';
 const debian = await debianFiles(['nginx']);
 const program = join(debian ?? '', 'usr/sbin/nginx');
 const minuteMs = 60_000;
-const kills = rounds(1, 12);
-const laps = rounds(1, 5);
+const kills = rounds(1, 6);
+const laps = rounds(1, 3);
 const subscribers = rounds(3, 9);
 /** Writes that must pass between one stroke and the next. */
 const between = 20;
@@ -98,6 +98,8 @@ describe.skipIf(engineUnderTest === 'embedded' || debian === null)(
         cluster.members.map(({ url }) => new URL(url).host),
       );
       const db = new pg.Pool({ connectionString: database.url, max: 2 });
+      // Ended with the database, also when the test fails.
+      db.on('error', () => undefined);
       const { tokens } = await clientFor(cluster.members[0]?.url ?? '').auth.signup.mutate({
         username: 'ada',
         password: goodPassword,

@@ -16,7 +16,7 @@ export async function startNaiveCursor(databaseUrl: string): Promise<NaiveCursor
   await client.connect();
   const seen = new Set<string>();
   let last = 0n;
-  let isStopped = false;
+  const stopping = new AbortController();
   const page = async (): Promise<number> => {
     const { rows } = await client.query<{ id: string }>('SELECT id FROM event WHERE id > $1 ORDER BY id LIMIT 200', [
       last.toString(),
@@ -28,7 +28,7 @@ export async function startNaiveCursor(databaseUrl: string): Promise<NaiveCursor
     return rows.length;
   };
   const done = (async () => {
-    while (!isStopped || (await page()) > 0) await page();
+    while (!stopping.signal.aborted || (await page()) > 0) await page();
   })();
   return {
     seen,
@@ -36,7 +36,7 @@ export async function startNaiveCursor(databaseUrl: string): Promise<NaiveCursor
       return last;
     },
     async stop() {
-      isStopped = true;
+      stopping.abort();
       await done;
       await client.end();
     },
@@ -62,9 +62,9 @@ export async function startLateWriter(
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   const ids: string[] = [];
-  let isStopped = false;
+  const stopping = new AbortController();
   const done = (async () => {
-    while (!isStopped) {
+    while (!stopping.signal.aborted) {
       await client.query('BEGIN');
       const { rows } = await client.query<{ id: string }>(
         `INSERT INTO event (project_id, kind, prompt_id, view) VALUES ($1, 'prompt.updated', $2, $3) RETURNING id`,
@@ -73,20 +73,24 @@ export async function startLateWriter(
       const id = rows[0]?.id ?? '0';
       await until(
         'somebody to write meanwhile',
-        () => (naive.last > BigInt(id) || isStopped ? true : undefined),
+        () => (naive.last > BigInt(id) || stopping.signal.aborted ? true : undefined),
         30_000,
       );
       await client.query(`SELECT pg_notify('promptwell_event', '')`);
       await client.query('COMMIT');
       ids.push(id);
       const next = BigInt(id) + idsBetween;
-      await until('others to write alone', () => (naive.last > next || isStopped ? true : undefined), 30_000);
+      await until(
+        'others to write alone',
+        () => (naive.last > next || stopping.signal.aborted ? true : undefined),
+        30_000,
+      );
     }
   })();
   return {
     ids,
     async stop() {
-      isStopped = true;
+      stopping.abort();
       await done;
       await client.end();
     },

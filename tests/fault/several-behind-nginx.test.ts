@@ -20,7 +20,7 @@ const kills = rounds(1, 6);
 const laps = rounds(1, 3);
 const subscribers = rounds(3, 9);
 /** Writes that must pass between one stroke and the next. */
-const between = 20;
+const between = 10;
 
 /** What runs against nginx while processes end. */
 interface Load {

@@ -38,6 +38,9 @@ const failureKinds: readonly FaultKind[] = ['unauthenticated', 'conflict', 'notF
 /** Source: issue 2 section 3: ten failures in 15 minutes. */
 const failureWindowS = 15 * 60;
 
+/** How far the clocks of processes may be apart without a word. Source: F23 of the plan of faults. */
+const clockSlackS = 5;
+
 const cleanUpIntervalMs = 5 * 60_000;
 
 /**
@@ -163,8 +166,20 @@ function limiter(
   });
 }
 
-/** Null when the key had room, else the milliseconds until it has. */
+/**
+ * Null when the key had room, else the milliseconds until it has.
+ *
+ * A window that ends later than one begun now was begun by another clock, or before this one was set back: it is begun
+ * anew, so that nobody is kept out for as long as the clocks differ.
+ */
 async function consume(window: RateLimiterPostgres, key: string): Promise<number | null> {
+  const waitMs = await tryToConsume(window, key);
+  if (waitMs === null || waitMs <= (window.duration + clockSlackS) * 1_000) return waitMs;
+  await window.delete(key);
+  return tryToConsume(window, key);
+}
+
+async function tryToConsume(window: RateLimiterPostgres, key: string): Promise<number | null> {
   try {
     await window.consume(key);
     return null;

@@ -94,7 +94,7 @@ export class FeedReader {
   async #replay(last: EventPosition): Promise<StoredEvent[]> {
     this.#live = [];
     this.#isBehind = false;
-    const events = await this.#deps.events.after(last, [this.#projectId], this.#pageSize);
+    const events = await this.#deps.events.afterOf(this.#projectId, last, this.#pageSize);
     if (events.length === this.#pageSize) this.#isBehind = true;
     this.#pageSize = pageSizeAfter(events);
     return events;

@@ -199,6 +199,12 @@ export const catalogue = {
     help: 'Calls that wait for a password to be hashed.',
     labels: {},
   },
+  databaseRowSecurity: {
+    kind: 'gauge',
+    name: 'promptwell_database_row_security',
+    help: '1 while row-level security binds the work of projects, 0 while the queries alone keep them apart.',
+    labels: {},
+  },
   databasePool: {
     kind: 'gauge',
     name: 'promptwell_database_pool_connections',

@@ -71,7 +71,7 @@ export class PromptCreation {
     await this.#deps.throttle.countPrompt('create', access.userId);
     const chosen = this.#deps.providers.choose(again.model ?? undefined);
     const request = this.#request(row, chosen);
-    const reservation = await this.#deps.db.transaction(async (tx) => {
+    const reservation = await this.#deps.db.within(access.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId }))) throw answeredAlready(row.id);
       const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
@@ -164,6 +164,7 @@ export class PromptCreation {
   /** One statement; with a spend cap, one transaction that reserves the money too. Null when the key was taken. */
   async #insert(access: ProjectAccess, beginning: Beginning) {
     const { space, prompt, vector, asked } = beginning;
+    const db = this.#deps.db.within(access.projectId);
     const row = firstRow(access, beginning);
     const kinds = asked === null ? (['prompt.created', 'prompt.completed'] as const) : (['prompt.created'] as const);
     const events = { kinds: prompt.isPushed ? kinds : [], channel: eventChannel };
@@ -171,10 +172,10 @@ export class PromptCreation {
     const statement = insertPrompt(tenantOf(space, access.projectId), insertion);
     const viewOf = ({ createdAt }: Inserted): PromptView => promptView({ ...row, createdAt, updatedAt: createdAt });
     if (asked === null || this.#deps.dailyCapUsd === undefined) {
-      const [inserted] = await this.#deps.db.read<Inserted>(statement.text, statement.values);
+      const [inserted] = await db.read<Inserted>(statement.text, statement.values);
       return inserted === undefined ? null : { view: viewOf(inserted), reservation: null };
     }
-    return this.#deps.db.transaction(async (tx) => {
+    return db.transaction(async (tx) => {
       const [inserted] = await tx.$queryRaw<Inserted[]>(statement);
       if (inserted === undefined) return null;
       const reservation = await this.#reserve(new SpendStore(tx, access), asked.chosen, asked.request);

@@ -158,6 +158,8 @@ export class Generation {
     });
     this.#observe(answer);
     const prompt = await this.#storePatiently(answer, await vector);
+    // Not before: the indexer leaves a prompt alone while it is pending, and would look again only minutes later.
+    if (prompt.embedding === null) this.#deps.onUnindexed();
     this.#deps.observer.onFinished(answer.status);
     this.#deps.observer.onResponse(answer.status);
     return { prompt, fault: answer.fault };
@@ -169,7 +171,6 @@ export class Generation {
       return await embedText(space, this.#job.tenant, this.#job.text);
     } catch (cause) {
       this.#deps.log.warn({ err: cause, promptId: this.#job.promptId }, 'not embedded now; the indexer will');
-      this.#deps.onUnindexed();
       return null;
     }
   }
@@ -202,7 +203,7 @@ export class Generation {
   #store(tenant: Tenant, { answer, response, vector }: Storing): Promise<PromptView> {
     const { promptId, textHash, isPushed, reservation } = this.#job;
     const { db, processId } = this.#deps;
-    return db.transaction(async (tx) => {
+    return db.within(tenant.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       const end = { promptId, leaseOwner: processId, status: answer.status, model: response.model };
       if (!(await writes.finish(end))) return storedBefore(await writes.get(promptId), response);
@@ -228,8 +229,8 @@ export class Generation {
       outcome: answer.status,
       durationMs: answer.latencyMs,
       timeToFirstTokenMs: answer.timeToFirstTokenMs,
-      usage: answer.finish?.usage ?? null,
-      costUsd: answer.finish?.costUsd ?? null,
+      usage: answer.spent?.usage ?? null,
+      costUsd: answer.spent?.costUsd ?? null,
     });
   }
 

@@ -110,7 +110,7 @@ export class PromptService {
   async #update(space: ServingSpace, access: ProjectAccess, change: Omit<UpdatePromptInput, 'projectId'>) {
     const { text, id } = change;
     const embedded = text === undefined ? null : await embedText(space, access, text);
-    return this.#deps.db.transaction(async (tx) => {
+    return this.#deps.db.within(access.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenantOf(space, access.projectId));
       const hash = text === undefined ? {} : { textHash: textHash(text) };
       const former = await writes.update({ ...change, ...hash });
@@ -136,7 +136,7 @@ export class PromptService {
   /** Deletes a prompt with its responses and vectors; see `removePrompts`. Faults: `notFound`. */
   async delete(access: ProjectAccess, id: string): Promise<{ id: string }> {
     const { projectId } = access;
-    await this.#deps.db.transaction(async (tx) => {
+    await this.#deps.db.within(projectId).transaction(async (tx) => {
       if ((await removePrompts(tx, { projectId, id })) === 0) throw notFound('prompt');
     });
     this.#generations.get(id)?.cancel();

@@ -54,6 +54,8 @@ const maxBatchCalls = 10;
 /** How often a call is made in all while the process that it meets is closing; the waits between add up to 1.5 s. */
 const maxTries = 5;
 const firstRetryMs = 100;
+/** Subscriptions outlast any closing: their socket is told meanwhile to come again elsewhere. */
+const maxRetryMs = 1_000;
 /** How many events back a repeated one is known: a second of a thousand events a second, told while a socket hands over. */
 const rememberedEvents = 1_024;
 /** The longest wait before a lost socket is tried again. */
@@ -79,8 +81,8 @@ export function createPromptwellClient(options: ClientOptions): PromptwellClient
       keyedStreams,
       eachEventOnce,
       retryLink<AppRouter>({
-        retry: ({ op, error, attempts }) => op.type !== 'subscription' && isClosing(error) && attempts < maxTries,
-        retryDelayMs: (attempts) => firstRetryMs * 2 ** (attempts - 1),
+        retry: ({ op, error, attempts }) => isClosing(error) && (op.type === 'subscription' || attempts < maxTries),
+        retryDelayMs: (attempts) => Math.min(maxRetryMs, firstRetryMs * 2 ** (attempts - 1)),
       }),
       splitLink({
         condition: (operation) => operation.type === 'subscription',

@@ -8,7 +8,7 @@ import { median, rate, row } from './measure.js';
 import { promptText } from './texts.js';
 
 // `TEST_DATABASE_URL=... npx tsx tests/bench/several.ts`: creates and reads with one, two and three service processes on
-// one PostgreSQL, taking turns; CPU of service and database a call; bytes that a prompt takes in each table.
+// one PostgreSQL that does nothing else, taking turns; CPU of service and database a call; bytes that a prompt takes in each table.
 const rounds = 5;
 const callsPerRound = 240;
 const callers = 12;
@@ -21,29 +21,39 @@ interface Figures {
   databaseMs: number[];
 }
 
-async function cpuMs(pids: readonly number[]): Promise<number> {
-  const ticks = await Promise.all(
-    pids.map(async (pid) => {
-      const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
-      return Number(fields[11]) + Number(fields[12]);
-    }),
-  );
-  return (ticks.reduce((sum, one) => sum + one, 0) * 1_000) / ticksPerSecond;
+/** The fields of a process in /proc after its name: its parent, its ticks, and those of its children that ended. */
+async function statOf(pid: number): Promise<{ parent: number; own: number; ended: number }> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  const sum = (...places: number[]): number => places.reduce((total, place) => total + (fields[place] ?? 0), 0);
+  return { parent: fields[1] ?? 0, own: sum(11, 12), ended: sum(13, 14) };
 }
 
-async function backends(db: pg.Pool): Promise<number[]> {
-  const { rows } = await db.query<{ pid: number }>(
-    `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'promptwell'`,
-  );
-  return rows.map(({ pid }) => pid);
+async function postmasterOf(db: pg.Pool): Promise<number> {
+  const { rows } = await db.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  return (await statOf(rows[0]?.pid ?? 0)).parent;
 }
 
-async function measured(db: pg.Pool, cluster: Cluster, work: () => Promise<number>): Promise<[number, number, number]> {
-  const services = cluster.members.map(({ program }) => program.pid);
-  const databases = await backends(db);
-  const before = [await cpuMs(services), await cpuMs(databases)] as const;
+/** CPU milliseconds of a server with all its processes, those that ended too. */
+async function serverCpuMs(postmaster: number): Promise<number> {
+  const children = (await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8')).trim().split(' ');
+  const stats = await Promise.all(children.map((pid) => statOf(Number(pid)).catch(() => ({ own: 0 }))));
+  const { own, ended } = await statOf(postmaster);
+  return ((own + ended + stats.reduce((sum, child) => sum + child.own, 0)) * 1_000) / ticksPerSecond;
+}
+
+async function servicesCpuMs(cluster: Cluster): Promise<number> {
+  const stats = await Promise.all(cluster.members.map(({ program }) => statOf(program.pid)));
+  return (stats.reduce((sum, { own }) => sum + own, 0) * 1_000) / ticksPerSecond;
+}
+
+async function measured(cluster: Cluster, work: () => Promise<number>): Promise<[number, number, number]> {
+  const before = [await servicesCpuMs(cluster), await serverCpuMs(postmaster)] as const;
   const perSecond = await work();
-  const after = [await cpuMs(services), await cpuMs(databases)] as const;
+  const after = [await servicesCpuMs(cluster), await serverCpuMs(postmaster)] as const;
   return [perSecond, (after[0] - before[0]) / callsPerRound, (after[1] - before[1]) / callsPerRound];
 }
 
@@ -52,6 +62,7 @@ await using cluster = await startCluster(3, { DATABASE_URL: database.url });
 const db = new pg.Pool({ connectionString: database.url, max: 1 });
 // Dropping the database ends it, also after a failure that is to be seen.
 db.on('error', () => undefined);
+const postmaster = await postmasterOf(db);
 const at = (place: number): Member => cluster.members[place] as Member;
 const { tokens } = await clientFor(at(0).url).auth.signup.mutate({ username: 'ada', password: goodPassword });
 const clients = cluster.members.map(({ url }) => clientFor(url, { token: tokens.accessToken }));
@@ -77,7 +88,7 @@ for (let round = 0; round < rounds; round += 1)
       const key = `${name} ${count}`;
       const known = figures.get(key) ?? { perSecond: [], serviceMs: [], databaseMs: [] };
       figures.set(key, known);
-      const [perSecond, serviceMs, databaseMs] = await measured(db, cluster, () => work(count));
+      const [perSecond, serviceMs, databaseMs] = await measured(cluster, () => work(count));
       known.perSecond.push(perSecond);
       known.serviceMs.push(serviceMs);
       known.databaseMs.push(databaseMs);

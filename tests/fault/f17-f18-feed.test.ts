@@ -30,6 +30,12 @@ interface EventRow {
   atMs: number;
 }
 
+/** A subscriber that was told an error waits for nothing any more. */
+function reconnected({ connections, errors }: Listener, before: number): true | undefined {
+  if (errors.length > 0) throw errors[0];
+  return connections > before ? true : undefined;
+}
+
 /** Cuts a subscriber's wire after random numbers of events, each time once it listens again, towards any process. */
 async function cutAtRandom({ listener, wire }: Wired, cluster: Cluster, run: SeededRun): Promise<void> {
   for (let cuts = 0; cuts < cutsOfEach; cuts += 1) {
@@ -39,7 +45,7 @@ async function cutAtRandom({ listener, wire }: Wired, cluster: Cluster, run: See
     wire.leadTo(members[run.between(0, members.length - 1)]?.url ?? '');
     const before = listener.connections;
     wire.cut();
-    await until('the next connection', () => (listener.connections > before ? true : undefined), minuteMs);
+    await until('the next connection', () => reconnected(listener, before), minuteMs);
   }
 }
 

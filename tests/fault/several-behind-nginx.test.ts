@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { type Cluster, startCluster } from '../support/cluster.js';
+import { type Cluster, type Member, startCluster } from '../support/cluster.js';
 import { createServerDatabase, createTestFolder, engineUnderTest, migratedTemplate } from '../support/database.js';
 import { debianFiles } from '../support/debian.js';
 import { record, rounds, seededRun } from '../support/fault/form.js';
@@ -52,8 +52,7 @@ function startLoad(nginx: TestNginx, token: string, ledger: Ledger): Load {
 
 /** Each process in turn ends by `signal` and comes again, with writes acknowledged between. */
 async function endInTurns(
-  cluster: Cluster,
-  writers: Writers,
+  { cluster, nginx, writers }: { cluster: Cluster; nginx: TestNginx; writers: Writers },
   { signal, times }: { signal: NodeJS.Signals; times: number },
 ) {
   for (let count = 0; count < times; count += 1) {
@@ -63,8 +62,21 @@ async function endInTurns(
     await victim?.end(signal);
     const meanwhile = writers.acknowledged + between;
     await until('writes at the others', () => (writers.acknowledged >= meanwhile ? true : undefined), minuteMs);
+    const before = await answeredBy(nginx, victim);
     await victim?.start();
+    await until(
+      'nginx to ask it again',
+      async () => ((await answeredBy(nginx, victim)) > before ? true : undefined),
+      minuteMs,
+    );
   }
+}
+
+/** How many calls a process has answered through nginx, by its log. */
+async function answeredBy(nginx: TestNginx, member: Member | undefined): Promise<number> {
+  const { access } = await nginx.logs();
+  const { host } = new URL(member?.url ?? '');
+  return access.split(`"upstream":"${host}","upstreamStatus":"200"`).length;
 }
 
 const truthOf = async (db: pg.Pool): Promise<string[]> =>
@@ -115,9 +127,9 @@ describe.skipIf(engineUnderTest === 'embedded' || debian === null)(
       );
       const ledger = new Ledger(`${folder.path}/ledger`);
       const load = startLoad(nginx, token, ledger);
-      await endInTurns(cluster, load.writers, { signal: 'SIGKILL', times: kills });
+      await endInTurns({ cluster, nginx, writers: load.writers }, { signal: 'SIGKILL', times: kills });
       const killed = load.writers.statuses.splice(0);
-      await endInTurns(cluster, load.writers, { signal: 'SIGTERM', times: 3 * laps });
+      await endInTurns({ cluster, nginx, writers: load.writers }, { signal: 'SIGTERM', times: 3 * laps });
       const rolled = load.writers.statuses.splice(0);
       await load.stop();
 

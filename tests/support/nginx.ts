@@ -104,7 +104,7 @@ export async function tlsOpen(nginx: TestNginx, path: string, call: TlsCall = {}
 
 /** The configuration with what an operator sets; what is to be set must be there. */
 function settled(upstreams: readonly string[], at: { folder: string; tlsPort: number; plainPort: number }): string {
-  const servers = upstreams.map((address) => `server ${address} `).join('max_fails=3 fail_timeout=5s;\n    ');
+  const servers = upstreams.map((address) => `server ${address} `).join('max_fails=3 fail_timeout=2s;\n    ');
   const changes: [string | RegExp, string][] = [
     [/server 127\.0\.0\.1:3000 /g, servers],
     ['listen 80;', `listen 127.0.0.1:${at.plainPort};`],

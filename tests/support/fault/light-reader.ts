@@ -65,6 +65,43 @@ export async function readLightly(url: string, token: string, lastEventId?: stri
   };
 }
 
+/** A reader that takes what it can, and goes on where it was when it is cut off all the same, as our client does. */
+export interface LiveReader {
+  heard: LightReader['heard'];
+  /** How often it was cut off: a machine that is busy elsewhere makes any reader slow. */
+  readonly cuts: number;
+  stop(): void;
+}
+
+/** Follows the creations of a project over as many connections as it takes; resolves once it listens. */
+export async function keepReading(url: string, token: string): Promise<LiveReader> {
+  const heard: LightReader['heard'] = [];
+  const stopping = new AbortController();
+  let cuts = 0;
+  let reader = await readLightly(url, token);
+  const done = (async () => {
+    while (!stopping.signal.aborted) {
+      const { lastEventId } = reader;
+      heard.push(...reader.heard.splice(0));
+      if (reader.isClosed) {
+        cuts += 1;
+        reader = await readLightly(url, token, lastEventId);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  return {
+    heard,
+    get cuts() {
+      return cuts;
+    },
+    stop() {
+      stopping.abort();
+      void done.then(() => reader.stop());
+    },
+  };
+}
+
 /** The control: how many bytes a server that sends without a guard holds for one reader that takes nothing. */
 export async function bytesHeldWithoutGuard(messages: number, messageBytes: number): Promise<number> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });

@@ -12,7 +12,6 @@ import {
   wsLink,
 } from '@trpc/client';
 import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
-import { observable } from '@trpc/server/observable';
 import type { AppRouter } from './router.js';
 
 export type { AppRouter } from './router.js';
@@ -134,24 +133,26 @@ const keyedStreams: TRPCLink<AppRouter> = () => {
 const eachEventOnce: TRPCLink<AppRouter> = () => {
   return ({ op, next }) => {
     if (op.path !== 'feed.follow') return next(op);
-    return observable((observer) => {
-      const told = new Set<string>();
-      const isNew = (id: string): boolean => {
-        if (told.has(id)) return false;
-        told.add(id);
-        const [oldest] = told;
-        if (told.size > rememberedEvents && oldest !== undefined) told.delete(oldest);
-        return true;
-      };
-      return next(op).subscribe({
-        ...observer,
-        next(envelope) {
-          const { result } = envelope;
-          const id = result.type === 'data' ? result.id : undefined;
-          if (id === undefined || isNew(id)) observer.next(envelope);
-        },
-      });
-    });
+    const source = next(op);
+    const told = new Set<string>();
+    const isNew = (id: string): boolean => {
+      if (told.has(id)) return false;
+      told.add(id);
+      const [oldest] = told;
+      if (told.size > rememberedEvents && oldest !== undefined) told.delete(oldest);
+      return true;
+    };
+    return {
+      ...source,
+      subscribe: (observer) =>
+        source.subscribe({
+          ...observer,
+          next(envelope) {
+            const id = envelope.result.type === 'data' ? envelope.result.id : undefined;
+            if (id === undefined || isNew(id)) observer.next?.(envelope);
+          },
+        }),
+    };
   };
 };
 

@@ -8,9 +8,9 @@ import { median, rate, row } from './measure.js';
 import { promptText } from './texts.js';
 
 // `TEST_DATABASE_URL=... npx tsx tests/bench/several.ts`: creates and reads with one, two and three service processes on
-// one PostgreSQL that does nothing else, taking turns; CPU of service and database a call; bytes that a prompt takes in each table.
-const rounds = 5;
-const callsPerRound = 240;
+// one PostgreSQL that does nothing else, taking turns; CPU of service and database a call.
+const rounds = 3;
+const callsPerRound = 120;
 const callers = 12;
 /** Kernel clock ticks of /proc in a second. Source: proc(5); 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100;
@@ -79,8 +79,8 @@ const create = (count: number) =>
 const get = (count: number) =>
   rate(callsPerRound, callers, (index) => clientOf(index, count).prompts.get.query({ id: ids[index] ?? '' }));
 
-// Every pool is full and every statement planned before anything counts.
-for (const count of [3, 3]) await create(count);
+// Pools are full and code is compiled before anything counts.
+await create(3);
 const figures = new Map<string, Figures>();
 for (let round = 0; round < rounds; round += 1)
   for (const count of [1, 2, 3])
@@ -101,18 +101,4 @@ for (const [key, { perSecond, serviceMs, databaseMs }] of figures) {
   const [name = '', count = ''] = key.split(' ');
   console.log(row(`prompts.${name}`, count, median(perSecond), median(serviceMs), median(databaseMs)));
 }
-
-for (let index = 0; index < 500; index += 1)
-  await clientOf(index, 3).prompts.create.mutate({ text: promptText(10_000 + index) });
-await db.query('VACUUM (FULL, ANALYZE)');
-const { rows } = await db.query<{ name: string; bytes: number; indexBytes: number; n: number }>(
-  `SELECT c.relname AS name, pg_total_relation_size(c.oid)::float8 AS bytes, pg_indexes_size(c.oid)::float8 AS "indexBytes",
-     c.reltuples::float8 AS n
-   FROM pg_class c WHERE c.relname IN ('prompt', 'response', 'embedding', 'event') ORDER BY 1`,
-);
-const { rows: lengths } = await db.query('SELECT round(avg(length(text))) AS text FROM prompt');
-console.log(`\n${made + 500} prompts of ${lengths[0]?.text} characters on average`);
-console.log(row('table', 'rows', 'bytes a row with indexes', 'of it indexes'));
-console.log(row('---', '---', '---', '---'));
-for (const { name, bytes, indexBytes, n } of rows) console.log(row(name, n, bytes / n, indexBytes / n));
 await db.end();

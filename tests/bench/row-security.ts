@@ -2,7 +2,7 @@ import type { Statement, Tenant } from '../../src/features/prompts/store/stateme
 import { getPrompt, listPrompts } from '../../src/features/prompts/store/statements.js';
 import { nearbyPrompts, type Search, similarPrompts } from '../../src/features/prompts/store/search.js';
 import { askedWords, wordRows } from '../../src/features/prompts/store/words.js';
-import { insertPrompt } from '../../src/features/prompts/store/insertion.js';
+import { insertPrompts } from '../../src/features/prompts/store/insertion.js';
 import { promptView } from '../../src/features/prompts/view.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
@@ -173,8 +173,16 @@ function create(tenant: Tenant): Asked {
       const none = { space: null, dimensions: null, isTruncated: null, response: null, responses: 0 };
       const times = { createdAt: new Date(0), updatedAt: new Date(0) };
       const view = promptView({ ...prompt, ...none, ...times, projectId: tenant.projectId, status: 'completed' });
-      const events = { kinds: ['prompt.created', 'prompt.completed'], channel: 'bench' };
-      return insertPrompt(tenant, { prompt, vector: { vector, isTruncated: false }, events, view });
+      const insertion = {
+        prompt,
+        status: 'completed' as const,
+        createdAt: null,
+        vector: { vector, isTruncated: false },
+        responses: [],
+        kinds: ['prompt.created', 'prompt.completed'],
+        view,
+      };
+      return insertPrompts(tenant, { insertions: [insertion], channel: 'bench' });
     },
   };
 }

@@ -1,6 +1,6 @@
 import { cpus, loadavg } from 'node:os';
 import { engineUnderTest } from '../support/database.js';
-import { benchCreates, benchLoop } from './creates.js';
+import { writePath } from './creates.js';
 import { benchSimilar } from './similar.js';
 import { benchSpaces } from './spaces.js';
 import { benchStartUp } from './start-up.js';
@@ -16,7 +16,6 @@ async function table(title: string, make: () => Promise<string[]>): Promise<void
 
 console.log(`${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`);
 await table('Start-up and memory', benchStartUp);
-await table('Event-loop delay while embedding', benchLoop);
-await table('Creates a second', benchCreates);
+for (const { title, make } of writePath(isQuick)) await table(title, make);
 await table('prompts.similar end to end', () => benchSimilar(sizes));
 await table('A move to another space', () => benchSpaces(isQuick ? 1_000 : 10_000));

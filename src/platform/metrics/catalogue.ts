@@ -185,7 +185,7 @@ export const catalogue = {
     kind: 'counter',
     name: 'promptwell_throttled_total',
     help: "Calls refused by a rate limit, by the limit's name.",
-    labels: { bucket: ['create', 'similar', 'login', 'signup', 'invitation'] },
+    labels: { bucket: ['create', 'similar', 'import', 'login', 'signup', 'invitation'] },
   },
   spendRefused: {
     kind: 'counter',

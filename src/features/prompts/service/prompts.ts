@@ -6,6 +6,8 @@ import { appendEvents } from '../../../platform/events/outbox.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type {
   CreatePromptInput,
+  ImportedPrompts,
+  ImportPromptsInput,
   ListPromptsInput,
   Page,
   PromptView,
@@ -20,7 +22,9 @@ import { PromptWrites } from '../store/writes.js';
 import { promptView, responseView } from '../view.js';
 import { PromptCreation, storedFault } from './creation.js';
 import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
-import type { GenerationEnd, Generations } from './generation.js';
+import type { GenerationEnd } from './generation.js';
+import type { Generations } from './generations.js';
+import { importPrompts } from './import.js';
 import { removePrompts } from './removal.js';
 import { findSimilar } from './similarity.js';
 import { PromptStreaming, type StreamCaller, type StreamItem } from './streaming.js';
@@ -55,6 +59,11 @@ export class PromptService {
     const row = await this.#streaming.ended(access, begun.prompt.id, null);
     if (row === null) throw notFound('prompt');
     return answered({ prompt: promptView(row), fault: storedFault(row) });
+  }
+
+  /** Stores prompts that were made elsewhere; see `importPrompts`. */
+  async import(access: ProjectAccess, input: ImportPromptsInput): Promise<ImportedPrompts> {
+    return importPrompts(this.#deps, access, input);
   }
 
   /** See `PromptStreaming.stream`. */

@@ -6,7 +6,8 @@ import type { PromptView } from '../prompts/schema.js';
 
 /** Live events kept for one reader while it is busy; past it the reader catches up from the database. */
 const queueLimit = 64;
-const replayPageSize = 50;
+/** Events of a page from the database: few at first, then as many as the last ones' length lets fit, and no more. */
+const replayPage = { first: 8, most: 50, length: 262_144 } as const;
 /** The wait before a page is asked for again while the database is away. */
 const replayRetryMs = 500;
 
@@ -33,6 +34,7 @@ export class FeedReader {
   #isEnded = false;
   /** Set while everything before is yielded and used: nobody asks for the next event earlier. */
   #wake: (() => void) | undefined;
+  #pageSize: number = replayPage.first;
   #leave: (() => void) | undefined;
 
   constructor(deps: ReaderDeps, projectId: string) {
@@ -118,8 +120,9 @@ export class FeedReader {
   async #replay(): Promise<StoredEvent[]> {
     this.#live = [];
     this.#isBehind = false;
-    const events = await this.#deps.events.afterOf(this.#projectId, this.#last, replayPageSize);
-    if (events.length === replayPageSize) this.#isBehind = true;
+    const events = await this.#deps.events.afterOf(this.#projectId, this.#last, this.#pageSize);
+    if (events.length === this.#pageSize) this.#isBehind = true;
+    this.#pageSize = pageSizeAfter(events);
     return events;
   }
 
@@ -160,4 +163,12 @@ export class FeedReader {
     this.#wake = undefined;
     wake?.();
   }
+}
+
+/** A page is held while its reader takes nothing: fifty prompts of a megabyte for each of fifty readers would be too much. */
+function pageSizeAfter(events: readonly StoredEvent[]): number {
+  if (events.length === 0) return replayPage.first;
+  const length = events.reduce((sum, { viewLength }) => sum + viewLength, 0);
+  const fitting = Math.floor((replayPage.length * events.length) / Math.max(1, length));
+  return Math.min(replayPage.most, Math.max(1, fitting));
 }

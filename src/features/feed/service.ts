@@ -67,7 +67,7 @@ export class FeedService {
     try {
       await reader.start();
       const last = resumed ?? (await this.#deps.events.head());
-      yield { id: this.#seal(access.projectId, last), data: { kind: 'ready' } };
+      yield { id: this.#seal(access.projectId, last, this.#deps.clock.nowMs()), data: { kind: 'ready' } };
       const take = (event: StoredEvent<PromptView>): boolean => this.#take(event, input, push);
       for await (const event of reader.read(last, signal, take)) {
         if (!isWanted(event, input)) continue;
@@ -125,15 +125,16 @@ export class FeedService {
     const known = this.#items.get(event);
     if (known !== undefined) return known;
     const item: FeedItem = {
-      id: this.#seal(event.projectId, event.position),
+      id: this.#seal(event.projectId, event.position, event.createdAtMs),
       data: { kind: event.kind, prompt: event.view },
     };
     this.#items.set(event, item);
     return item;
   }
 
-  #seal(projectId: string, position: EventPosition): string {
-    const payload = `${position.xid}.${position.id}.${this.#deps.clock.nowMs()}`;
+  /** One event, one id, at every process: a client that moves between two drops by it what both have told. */
+  #seal(projectId: string, position: EventPosition, atMs: number): string {
+    const payload = `${position.xid}.${position.id}.${atMs}`;
     return this.#deps.cursors.seal({ field: 'lastEventId', scope: projectId }, payload);
   }
 

@@ -7,7 +7,8 @@ interface EventRow {
   projectId: string;
   kind: EventKind;
   promptId: string;
-  view: unknown;
+  createdAtMs: number;
+  view: string;
   isGated: boolean | null;
 }
 
@@ -60,7 +61,8 @@ export class EventLog {
     { position, projectIds, limit }: { position: EventPosition; projectIds: readonly string[]; limit: number },
   ): Promise<EventPage> {
     const rows = await db.read<EventRow>(
-      `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view,
+      `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId",
+         (extract(epoch FROM created_at) * 1000)::float8 AS "createdAtMs", view::text AS view,
          (SELECT newest.xid >= pg_snapshot_xmin(pg_current_snapshot())
           FROM event newest ORDER BY newest.xid DESC, newest.id DESC LIMIT 1) AS "isGated"
        FROM event
@@ -69,12 +71,14 @@ export class EventLog {
        ORDER BY event.xid, event.id LIMIT $4`,
       [projectIds, position.xid.toString(), position.id.toString(), limit],
     );
-    const events = rows.map(({ xid, id, projectId, kind, promptId, view }) => ({
+    const events = rows.map(({ xid, id, view, projectId, kind, promptId, createdAtMs }) => ({
       position: { xid: BigInt(xid), id: BigInt(id) },
       projectId,
       kind,
       promptId,
-      view,
+      createdAtMs,
+      view: JSON.parse(view) as unknown,
+      viewLength: view.length,
     }));
     return { events, isGated: rows[0]?.isGated ?? null };
   }

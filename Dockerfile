@@ -1,4 +1,4 @@
-FROM node:24-slim AS build
+FROM node:24-trixie-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -15,7 +15,9 @@ RUN rm -rf node_modules/onnxruntime-web node_modules/prisma node_modules/typescr
  && find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -name linux -exec rm -rf {} + \
  && find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 -type d ! -name "$arch" -exec rm -rf {} +
 
-FROM node:24-slim
+FROM node:24-trixie-slim
+# pg_dump and pg_restore, for the backup before a migration: Debian 13's are 17, and serve PostgreSQL 17 and older.
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 ENV HOST=0.0.0.0 DATA_DIR=/data ORT_DISABLE_TELEMETRY=1
 COPY --from=build /app/package.json ./

@@ -21,8 +21,9 @@ export default defineConfig({
     pool: 'forks',
     // More workers than cores make timeouts out of slow starts: every database file may boot a WASM Postgres.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Generous: a bound that a busy machine reaches finds no bug, and what hangs is found all the same.
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     retry: 0,
     passWithNoTests: true,
     projects: folders.map((name) => ({

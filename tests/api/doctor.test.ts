@@ -54,6 +54,7 @@ const damages: { check: string; sql: string; row?: string }[] = [
       UPDATE prompt SET idempotency_key = 'fixture-key'`,
   },
   { check: 'projects-without-owner', sql: "UPDATE membership SET role = 'viewer'", row: prompt('a1') },
+  { check: 'no-administrator', sql: 'UPDATE app_user SET is_administrator = false' },
   {
     check: 'vector-dimensions',
     sql: `DROP TRIGGER embedding_dimensions_match ON embedding;
@@ -110,7 +111,10 @@ describe(`LM-5: promptwell doctor on the ${engineUnderTest} engine`, () => {
     const report = JSON.parse(empty.stdout) as DoctorReport;
     expect(report).toMatchObject({ engine: engineUnderTest, findings: [], skipped: [], spaces: [] });
     expect(report.tables.find(({ name }) => name === 'prompt')).toMatchObject({ rows: 0 });
-    await withRaw(bare.config, (client) => writeRows(client, '20261121000000_init'));
+    await withRaw(bare.config, async (client) => {
+      await writeRows(client, '20261121000000_init');
+      await client.query(`UPDATE app_user SET is_administrator = true WHERE id = '${prompt('01')}'`);
+    });
     const before = await withRaw(bare.config, (client) => measure(client, 'full'));
     const filled = await promptwell(bare, 'doctor');
     expect(filled).toMatchObject({ code: 0, stderr: '' });

@@ -17,10 +17,17 @@ describe('the image', () => {
     expect(stages.length).toBeGreaterThan(1);
     const bases = new Set(stages.map(({ base }) => base));
     expect(bases.size).toBe(1);
-    const [, major] = /^node:(\d+)-slim$/.exec([...bases][0] ?? '') ?? [];
+    const [, major] = /^node:(\d+)-trixie-slim$/.exec([...bases][0] ?? '') ?? [];
     const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
     const [, least] = /^>=(\d+)/.exec(engines.node) ?? [];
     expect(Number(major)).toBeGreaterThanOrEqual(Number(least));
+  });
+
+  test('holds a pg_dump that is as new as the PostgreSQL of the compose file', () => {
+    expect(texts('RUN').some((text) => /apt-get install .*\bpostgresql-client\b/.test(text))).toBe(true);
+    // Debian 13, trixie, has the clients of PostgreSQL 17.
+    expect(last?.base).toContain('trixie');
+    expect(read('docker-compose.yml')).toMatch(/image: pgvector\/pgvector:pg1[0-7]\n/);
   });
 
   test('runs as nobody in particular, by a command that gets its signals', () => {

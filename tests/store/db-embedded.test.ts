@@ -12,6 +12,7 @@ import { openDatabase } from '../../src/platform/db/client.js';
 import type { Database } from '../../src/platform/db/database.js';
 import { lockFolder } from '../../src/platform/db/lock.js';
 import { listBackups, restoreBackup } from '../../src/platform/db/restore.js';
+import { until } from '../support/wait.js';
 import { createTestFolder, embeddedConfig, embeddedSeed, testDeps } from '../support/database.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
@@ -268,18 +269,32 @@ describe('a restore cut short between its two renames', () => {
 });
 
 describe('a thread that dies', () => {
-  it('makes calls end with overloaded and the check fail, and the database still closes', async () => {
+  it('makes calls end with overloaded and the check fail until another has taken its place, with every row', async () => {
     await using folder = await createTestFolder();
     const workers: Worker[] = [];
     const watch = (worker: Worker): unknown => workers.push(worker);
     process.on('worker', watch);
     const db = await open(embeddedConfig(folder.path));
     process.off('worker', watch);
+    await addSpace(db, 'kept');
+    const heard: string[] = [];
+    await db.listen('feed', (payload) => void heard.push(payload));
     const running = db.read('SELECT pg_sleep(0.2)', []);
     await Promise.all([workers.at(-1)?.terminate(), expect(running).rejects.toMatchObject({ kind: 'overloaded' })]);
     await expect(db.read('SELECT 1', [])).rejects.toMatchObject({ kind: 'overloaded' });
     await expect(db.transaction((tx) => tx.space.count())).rejects.toMatchObject({ kind: 'overloaded' });
     await expect(db.check()).rejects.toMatchObject({ kind: 'overloaded' });
+    await until('another thread', () =>
+      db.check().then(
+        () => true as const,
+        () => undefined,
+      ),
+    );
+    expect(await spaces(db)).toEqual(['kept']);
+    // Nothing was heard meanwhile: those who listen are told so, and hear again.
+    await until('being woken', () => (heard.includes('') ? true : undefined));
+    await db.read("SELECT pg_notify('feed', 'hello')", []);
+    await until('a notification', () => (heard.includes('hello') ? true : undefined));
     await db.close();
     await (await lockFolder(folder.path, testDeps.ids))();
   });

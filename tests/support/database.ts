@@ -54,9 +54,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return serverUrl === undefined ? createEmbedded() : createOnServer(serverUrl);
 }
 
-/** A folder under the system's temporary one, gone with its scope. */
-export async function createTestFolder(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), 'promptwell-test-'));
+/** A folder under the system's temporary one, or another, gone with its scope. */
+export async function createTestFolder(under = tmpdir()): Promise<{ path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(under, 'promptwell-test-'));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 

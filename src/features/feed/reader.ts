@@ -1,3 +1,4 @@
+import { Fault } from '../../kernel/fault.js';
 import type { EventBus } from '../../platform/events/bus.js';
 import { type EventPosition, isAfter, type StoredEvent } from '../../platform/events/catalogue.js';
 import type { EventLog } from '../../platform/events/log.js';
@@ -6,6 +7,8 @@ import type { PromptView } from '../prompts/schema.js';
 /** Live events kept for one reader while it is busy; past it the reader catches up from the database. */
 const queueLimit = 64;
 const replayPageSize = 50;
+/** The wait before a page is asked for again while the database is away. */
+const replayRetryMs = 500;
 
 /** What a reader reads from. */
 export interface ReaderDeps {
@@ -46,7 +49,7 @@ export class FeedReader {
     signal.addEventListener('abort', wake);
     try {
       while (!signal.aborted) {
-        const events = this.#isBehind ? await this.#replay(last) : this.#take();
+        const events = this.#isBehind ? await this.#replayOrWait(last, signal) : this.#take();
         for (const event of events) {
           if (signal.aborted) return;
           if (!isAfter(event.position, last)) continue;
@@ -58,6 +61,31 @@ export class FeedReader {
     } finally {
       signal.removeEventListener('abort', wake);
     }
+  }
+
+  /** A stream outlives a database that is away for a while: it goes on where it was. */
+  async #replayOrWait(last: EventPosition, signal: AbortSignal): Promise<StoredEvent[]> {
+    try {
+      return await this.#replay(last);
+    } catch (cause) {
+      if (!(cause instanceof Fault) || (cause.kind !== 'overloaded' && cause.kind !== 'timeout')) throw cause;
+      this.#isBehind = true;
+      await this.#rest(signal);
+      return [];
+    }
+  }
+
+  #rest(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(end, replayRetryMs);
+      function end(): void {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      }
+      signal.addEventListener('abort', end);
+      if (signal.aborted) end();
+    });
   }
 
   /** The next page from the database; a page that is not full means that the rest comes live. */

@@ -42,6 +42,8 @@ export interface DatabaseDeps {
   seedTarball?: string;
   /** Told of each backup of the embedded engine, for metrics. */
   onBackup?: (outcome: 'completed' | 'failed') => void;
+  /** What this start of the machine is called, for the embedded engine; a test says another after a pretended power cut. */
+  bootId?: string | null;
   /** Told of each statement, for metrics. */
   onStatement?: OnStatement;
 }
@@ -115,7 +117,7 @@ class PostgresDatabase implements Database {
   }
 
   async check(): Promise<void> {
-    if (!this.#engine.isAlive()) throw new Fault('overloaded', 'The embedded database has ended.');
+    if (!this.#engine.isAlive()) throw new Fault('overloaded', 'The embedded database is being opened anew.');
     const rows = await withinTime(this.read(appliedMigrationsSql, []));
     if (pendingMigrations(this.#migrations, rows).length > 0)
       throw new Fault('precondition', 'The database lacks migrations of this program.', { state: 'unmigrated' });

@@ -69,7 +69,7 @@ export async function readArchive(deps: ArchiveDeps): Promise<{ contents: Conten
   const { scratch } = deps.folder;
   await rm(scratch, { recursive: true, force: true });
   try {
-    const thread = await startThread(deps.threadUrl, { folder: scratch, tarball: deps.file });
+    const thread = await startThread(deps.threadUrl, { folder: scratch, tarball: deps.file, isScratch: true });
     try {
       return await withSession(thread, async (client) => ({
         contents: await measure(client, deps.closeness),

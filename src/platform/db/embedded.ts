@@ -12,15 +12,20 @@ import type { DatabaseLog, Engine } from './engine.js';
 import { type DataFolder, dataFolder, securePrivateFolder } from './folder.js';
 import { lockFolder, type Unlock } from './lock.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
-import type { PgliteThread } from './pglite.js';
+import { readBootId, removeOpenMark, writeOpenMark } from './open-mark.js';
+import { type PgliteThread, startThread } from './pglite.js';
 import { connectionTo, withSession } from './session.js';
 import { type OnStatement, timeStatements } from './statement-times.js';
+import { ThreadKeeper } from './thread-keeper.js';
 
 /** How long a caller waits for the one session before `overloaded`: as long as Prisma's transactions do, and a backup. */
 const sessionTimeoutMs = 10_000;
 
 /** How much later than a statement's time the client gives up; PGlite has no timers to do it itself. */
 const readTimeoutSlackMs = 2_000;
+
+/** How long opening the folder again may take: 0.6 to 0.9 s when nothing is wrong, more after a crash or under load. */
+const reopenDeadlineMs = 60_000;
 
 /** Time between two runs of VACUUM ANALYZE while there are changes. */
 const vacuumIntervalMs = 300_000;
@@ -37,6 +42,8 @@ interface EmbeddedDeps {
   /** Told of each backup, for metrics. */
   onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
   onStatement?: OnStatement | undefined;
+  /** Of this start of the machine; read from the system when it is left out. */
+  bootId?: string | null | undefined;
 }
 
 /**
@@ -49,10 +56,20 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
   await securePrivateFolder(folder.root);
   const unlock = await lockFolder(folder.root, deps.ids);
   try {
-    const thread = await openCluster({ folder, ...deps, seedTarball: deps.seedTarball });
+    const bootId = deps.bootId === undefined ? await readBootId() : deps.bootId;
+    const thread = await openCluster({ ...deps, folder, bootId, seedTarball: deps.seedTarball });
     try {
       const schema = await migrateThrough(thread, folder, deps);
-      return await serve({ ...deps, folder, schema, thread, unlock });
+      const keeper = new ThreadKeeper(thread, {
+        reopen: () => startThread(deps.threadUrl, { folder: folder.cluster }, reopenDeadlineMs),
+        folder: folder.root,
+        statementTimeoutMs: deps.config.statementTimeoutMs,
+        log: deps.log,
+      });
+      return await serve({ ...deps, bootId, folder, schema, keeper, unlock }).catch(async (cause: unknown) => {
+        await keeper.close();
+        throw cause;
+      });
     } catch (cause) {
       await thread.close();
       throw cause;
@@ -77,17 +94,18 @@ async function migrateThrough(thread: PgliteThread, folder: DataFolder, deps: Em
 }
 
 interface ServeDeps extends EmbeddedDeps {
+  bootId: string | null;
   folder: DataFolder;
   schema: string | null;
-  thread: PgliteThread;
+  keeper: ThreadKeeper;
   unlock: Unlock;
 }
 
 async function serve(deps: ServeDeps): Promise<Engine> {
-  const { config, log, thread, unlock } = deps;
+  const { config, keeper, unlock } = deps;
   const bell = new EmbeddedBell();
   const pool = new pg.Pool({
-    ...connectionTo(thread),
+    ...connectionTo(keeper),
     max: 1,
     idleTimeoutMillis: 0,
     // pg awaits what this gives (its types do not say so): nobody has the client before it listens.
@@ -97,22 +115,16 @@ async function serve(deps: ServeDeps): Promise<Engine> {
   });
   if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
   const upkeep = await startUpkeep(deps, pool);
-  let isClosing = false;
-  void thread.ended.then((cause) => {
-    if (isClosing) return;
-    log.error({ err: cause }, 'the thread of the embedded database has ended by itself; start the service again');
-  });
   return {
     kind: 'embedded',
     pool,
-    isAlive: () => thread.isAlive,
+    isAlive: () => keeper.isAlive,
     listen: (channel, onWake) => bell.listen(pool, channel, onWake),
-    alone: (_, work) => aloneEmbedded(pool, work),
+    alone: (_, work) => aloneEmbedded(pool, (connection) => keeper.long(() => work(connection))),
     close: async () => {
-      isClosing = true;
       await upkeep.finish();
       await pool.end();
-      await thread.close();
+      if (await keeper.close()) await removeOpenMark(deps.folder);
       await unlock();
     },
   };
@@ -124,18 +136,22 @@ interface Upkeep {
 }
 
 async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
-  const { config, clock, folder, log, thread } = deps;
+  const { config, clock, folder, keeper, log } = deps;
   const readMark = async (): Promise<string> => (await pool.query<{ mark: string }>(markSql)).rows[0]?.mark ?? '';
+  const { bootId } = deps;
+  const sayOpen = async (): Promise<void> =>
+    writeOpenMark(folder, { bootId, next: await readMark(), at: new Date(clock.nowMs()).toISOString() });
+  await sayOpen();
   const shelf = { folder: folder.backups, clock, keep: config.backupKeep };
   const make = (mark: string): Promise<string> =>
     addBackup(shelf, { engine: 'embedded', mark, reason: 'interval' }, async (draft) => {
-      await exclusively(pool, () => thread.dump(draft));
+      await exclusively(pool, () => keeper.dump(draft));
       return { schema: deps.schema, contents: null, verifiedAt: null };
     });
   const vacuum = new ChangeTimer({
     intervalMs: vacuumIntervalMs,
     readMark,
-    work: () => exclusively(pool, () => thread.vacuum()),
+    work: () => exclusively(pool, () => keeper.vacuum()),
     onError: (cause) => log.warn({ err: cause }, 'VACUUM ANALYZE of the embedded database failed'),
     lastMark: await readMark(),
   });
@@ -144,6 +160,7 @@ async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
     readMark,
     work: async (mark) => {
       log.info({ file: await make(mark) }, 'backup made');
+      await sayOpen();
       deps.onBackup?.('completed');
     },
     onError: (cause) => {
@@ -156,7 +173,7 @@ async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
     finish: async () => {
       await vacuum.stop();
       await backup.stop();
-      if (thread.isAlive) await backup.runNow();
+      if (keeper.isAlive) await backup.runNow();
     },
   };
 }

@@ -12,7 +12,7 @@ export interface DatabaseLog {
 export interface Engine {
   readonly kind: 'embedded' | 'server';
   readonly pool: pg.Pool;
-  /** False when this engine has ended by itself and will not come back. */
+  /** False while this engine has ended by itself and is not open again. */
   isAlive(): boolean;
   listen(channel: string, onWake: (payload: string) => void): Promise<() => Promise<void>>;
   /** As `Database.alone`, with the driver's own errors. */

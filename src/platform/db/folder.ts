@@ -9,6 +9,8 @@ export interface DataFolder {
   cluster: string;
   /** There while the cluster is being made for the first time: one cut short holds nothing and is made anew. */
   unfinished: string;
+  /** There while the cluster is open, and after a close that was not clean. */
+  openMark: string;
   backups: string;
   /** Where a backup is tried. */
   scratch: string;
@@ -21,6 +23,7 @@ export function dataFolder(dataDir: string): DataFolder {
     root,
     cluster: join(root, 'pg'),
     unfinished: join(root, 'pg.unfinished'),
+    openMark: join(root, 'pg.open'),
     backups: join(root, 'backups'),
     scratch: join(root, 'pg.verify'),
   };
@@ -54,9 +57,10 @@ export async function dropUnfinished(folder: DataFolder): Promise<void> {
   await rm(folder.cluster, { recursive: true, force: true });
 }
 
-/** Says that the cluster is being made; `finishCluster` ends it. */
+/** Says that the cluster is being made, on the disk before its first file; `finishCluster` ends it. */
 export async function beginCluster(folder: DataFolder): Promise<void> {
-  await writeFile(folder.unfinished, '', { mode: 0o600 });
+  await writeFile(folder.unfinished, '', { mode: 0o600, flush: true });
+  await syncFolder(folder.root);
 }
 
 /** The cluster is whole: on the disk, too, before the first row, lest a power cut bring the mark back over data. */
@@ -66,7 +70,11 @@ export async function finishCluster(folder: DataFolder): Promise<void> {
 }
 
 /** Moves the cluster out of the way under a name that says why and when; answers the new path. */
-export async function setAside(folder: DataFolder, why: 'damaged' | 'replaced', stamp: string): Promise<string> {
+export async function setAside(
+  folder: DataFolder,
+  why: 'damaged' | 'old' | 'replaced',
+  stamp: string,
+): Promise<string> {
   const aside = `${folder.cluster}.${why}-${stamp}`;
   await rename(folder.cluster, aside);
   return aside;
@@ -74,10 +82,10 @@ export async function setAside(folder: DataFolder, why: 'damaged' | 'replaced', 
 
 /** Names of the clusters set aside, whyever: the newest of them may be all that is left of the data. */
 export async function clustersSetAside(folder: DataFolder): Promise<string[]> {
-  return (await names(folder.root)).filter((name) => /^pg\.(damaged|replaced)-/.test(name));
+  return (await names(folder.root)).filter((name) => /^pg\.(damaged|old|replaced)-/.test(name));
 }
 
-/** Puts names made, changed or removed in a folder on the disk. */
+/** Puts a file, or names made, changed or removed in a folder, on the disk. */
 export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
@@ -85,6 +93,17 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Puts all of a folder on the disk: files, names, and the folders within.
+ *
+ * Cost: 0.2 s for the thousand files of an empty cluster; side by side, since one after another takes ten times as long.
+ */
+export async function syncTree(path: string): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true });
+  await Promise.all(entries.map((entry) => (entry.isDirectory() ? syncTree : syncFolder)(join(path, entry.name))));
+  await syncFolder(path);
 }
 
 async function names(path: string): Promise<string[]> {

@@ -5,6 +5,7 @@ import type { Ids } from '../../kernel/ids.js';
 import { openCluster } from './cluster.js';
 import { type DataFolder, dataFolder, dropUnfinished, hasCluster, securePrivateFolder } from './folder.js';
 import { lockFolder } from './lock.js';
+import { readBootId } from './open-mark.js';
 import { ownThreadUrl, type PgliteThread } from './pglite.js';
 import { withConnection } from './scratch-database.js';
 import { withSession } from './session.js';
@@ -37,7 +38,8 @@ export async function inspectDatabase<T>(deps: InspectDeps, work: (inspected: In
     await dropUnfinished(folder);
     if (!(await hasCluster(folder))) throw new DatabaseStartError(`There is no database in ${folder.root}.`);
     const threadUrl = deps.threadUrl ?? ownThreadUrl;
-    const thread = await openCluster({ folder, clock: deps.clock, threadUrl, seedTarball: undefined });
+    const bootId = await readBootId();
+    const thread = await openCluster({ folder, clock: deps.clock, threadUrl, seedTarball: undefined, bootId });
     try {
       return await withSession(thread, (client) => work({ engine: 'embedded', client, thread, folder }));
     } finally {

@@ -2,6 +2,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
+import { DurableFolder, durableParameters } from './durable-folder.js';
 import { FrameReader } from './frames.js';
 import { messageOf } from './start-error.js';
 import { packFolder, unpackFolder } from './tar.js';
@@ -11,7 +12,7 @@ import type { ThreadReply, ThreadRequest, ThreadSettings, ThreadStatus } from '.
  * Start parameters on top of PGlite's own. Measured: resident memory 290 MB by default, 176 MB with 16 MB of shared
  * buffers; the WAL grows without bound unless its sizes are said.
  */
-const startParameters = ['shared_buffers=16MB', 'max_wal_size=64MB', 'min_wal_size=32MB'].flatMap((one) => ['-c', one]);
+const startParameters = ['shared_buffers=16MB', 'max_wal_size=64MB', 'min_wal_size=32MB'];
 
 /** The type byte of the protocol's Terminate message: 'X'. */
 const terminate = 0x58;
@@ -68,10 +69,12 @@ class WireServer {
 async function openFolder(settings: ThreadSettings): Promise<PGlite> {
   // In place of PGlite's own loader, which holds the whole archive and the whole folder in memory.
   if (settings.tarball !== undefined) await unpackFolder(settings.tarball, settings.folder);
+  const isScratch = settings.isScratch === true;
+  const parameters = [...startParameters, ...(isScratch ? [] : durableParameters)].flatMap((one) => ['-c', one]);
   return PGlite.create({
-    dataDir: settings.folder,
+    ...(isScratch ? { dataDir: settings.folder } : { fs: new DurableFolder(settings.folder) }),
     extensions: { vector },
-    startParams: [...PGlite.defaultStartParams, ...startParameters],
+    startParams: [...PGlite.defaultStartParams, ...parameters],
   });
 }
 
@@ -105,6 +108,8 @@ async function run(port: MessagePort, settings: ThreadSettings): Promise<void> {
   const server = new WireServer(db);
   const requests: { [Type in ThreadRequest['type']]: (request: Extract<ThreadRequest, { type: Type }>) => void } = {
     connect: (request) => server.serve(request.port),
+    // Not in turn: it is asked whether the thread answers at all.
+    ping: (request) => void replyTo(request.reply, () => Promise.resolve()),
     dump: (request) => server.enqueue(() => replyTo(request.reply, () => dump(db, settings.folder, request.file))),
     vacuum: (request) => server.enqueue(() => replyTo(request.reply, () => db.exec('VACUUM ANALYZE'))),
     close: (request) =>

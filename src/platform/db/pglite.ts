@@ -115,16 +115,39 @@ export class PgliteThread {
     return this.#ask((reply) => ({ type: 'vacuum', reply }));
   }
 
-  /** Closes the folder and ends the thread; a thread that does not answer within 5 s is ended (a kill loses nothing). */
-  async close(): Promise<void> {
+  /** Resolves when the thread answers: it does between two statements, never within one. */
+  ping(): Promise<void> {
+    return this.#ask((reply) => ({ type: 'ping', reply }));
+  }
+
+  /** Ends the thread at once, whatever it does: what was acknowledged is in its files, as after a kill. */
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  /**
+   * Closes the folder and ends the thread; a thread that does not answer within 5 s is ended (a kill loses nothing).
+   * Answers whether the folder was closed.
+   */
+  async close(): Promise<boolean> {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, closeDeadlineMs);
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), closeDeadlineMs);
     });
-    const closed = this.#isAlive ? this.#ask((reply) => ({ type: 'close', reply })) : Promise.resolve();
-    await Promise.race([closed.then(() => this.ended).catch(() => undefined), late]);
+    const isClosed = await Promise.race([this.#isAlive ? this.#closeFolder() : false, late]);
     clearTimeout(timer);
     await this.#worker.terminate();
+    return isClosed;
+  }
+
+  async #closeFolder(): Promise<boolean> {
+    try {
+      await this.#ask((reply) => ({ type: 'close', reply }));
+      await this.ended;
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #post(request: ThreadRequest, port: MessagePort): void {
@@ -149,15 +172,23 @@ export class PgliteThread {
  * PGlite serving `settings.folder` from a thread of its own.
  *
  * Cost: initdb takes 5 s on an empty folder, opening one 0.6 to 0.9 s, filling one from a tarball 1.2 s.
- * Faults: `FolderError` when the folder does not open.
+ * Faults: `FolderError` when the folder does not open, or not within `deadlineMs`, if one is given.
  */
-export async function startThread(threadUrl: string, settings: ThreadSettings): Promise<PgliteThread> {
+export async function startThread(
+  threadUrl: string,
+  settings: ThreadSettings,
+  deadlineMs?: number,
+): Promise<PgliteThread> {
   const worker = new Worker(new URL(threadUrl), { workerData: settings });
   const thread = new PgliteThread(worker);
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const status = await new Promise<ThreadStatus>((resolve) => {
+    const late = { type: 'failed', message: `it took longer than ${deadlineMs} ms` } as const;
+    if (deadlineMs !== undefined) timer = setTimeout(() => resolve(late), deadlineMs);
     worker.once('message', resolve);
     void thread.ended.then((cause) => resolve({ type: 'failed', message: String(cause ?? 'the thread ended') }));
   });
+  clearTimeout(timer);
   if (status.type === 'ready') return thread;
   await worker.terminate();
   throw new FolderError(`${settings.folder} does not open: ${status.message}`);

@@ -1,15 +1,15 @@
-import { access, rename, rm } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config.js';
-import { type Backup, fileStamp, readBackups, readRecord, type Restored, writeRecord } from './backups.js';
+import { type Backup, readBackups, readRecord, type Restored, writeRecord } from './backups.js';
 import type { Contents } from './contents.js';
 import { makeEmbeddedBackup, readArchive, requireEqual } from './embedded-backups.js';
-import { type DataFolder, finishCluster, hasCluster, setAside } from './folder.js';
+import { restoreEmbedded } from './embedded-restore.js';
 import { type InspectDeps, inspectDatabase, withDataFolder } from './inspect.js';
-import { ownThreadUrl, startThread } from './pglite.js';
+import { ownThreadUrl } from './pglite.js';
 import { backupsOf, makeServerBackup, readDump } from './server-backups.js';
 import { restoreOnServer } from './server-restore.js';
-import { DatabaseStartError, messageOf } from './start-error.js';
+import { DatabaseStartError } from './start-error.js';
 
 /** Which backup, and whether a server's database may be replaced. */
 export interface RestoreChoice {
@@ -85,7 +85,10 @@ function read(deps: InspectDeps, path: string): Promise<{ contents: Contents; sc
 export async function restoreBackup(deps: InspectDeps, choice: RestoreChoice = {}): Promise<Restored> {
   const isReplacing = choice.isReplacing === true;
   if (deps.config.engine === 'server') return restoreOnServer(deps, { paths: await chosen(deps, choice), isReplacing });
-  return withDataFolder(deps, async (folder) => restoreEmbedded(deps, folder, await chosen(deps, choice)));
+  return withDataFolder(deps, async (folder) => {
+    const threadUrl = deps.threadUrl ?? ownThreadUrl;
+    return restoreEmbedded({ ...deps, folder, threadUrl, paths: await chosen(deps, choice) });
+  });
 }
 
 async function chosen({ config }: InspectDeps, { file }: RestoreChoice): Promise<string[]> {
@@ -94,18 +97,6 @@ async function chosen({ config }: InspectDeps, { file }: RestoreChoice): Promise
   if (backups.length === 0) throw new DatabaseStartError(`There is no backup in ${backupsOf(config)}.`);
   return backups.map(({ path }) => path);
 }
-
-async function restoreEmbedded(deps: InspectDeps, folder: DataFolder, paths: string[]): Promise<Restored> {
-  const { path, rejected } = await firstGood(paths, folder, deps.threadUrl ?? ownThreadUrl);
-  const stamp = fileStamp(deps.clock.nowMs());
-  const aside = (await hasCluster(folder)) ? await setAside(folder, 'replaced', stamp) : null;
-  await rename(draftOf(folder), folder.cluster);
-  await finishCluster(folder);
-  return { backup: path, setAside: aside, rejected };
-}
-
-/** Where a backup is unpacked and tried. */
-const draftOf = (folder: DataFolder): string => `${folder.cluster}.restoring`;
 
 async function findBackup(config: Config['db'], file: string): Promise<string> {
   for (const path of [join(backupsOf(config), file), resolve(file)]) {
@@ -126,34 +117,4 @@ function requireEngine({ engine }: Config['db'], path: string): string {
       ? `${path} is a dump of a server's database: set DATABASE_URL to restore it. Nothing was changed.`
       : `${path} is a copy of an embedded database's folder: unset DATABASE_URL to restore it. Nothing was changed.`,
   );
-}
-
-async function firstGood(
-  paths: string[],
-  folder: DataFolder,
-  threadUrl: string,
-): Promise<{ path: string; rejected: Restored['rejected'] }> {
-  const rejected: Restored['rejected'] = [];
-  for (const path of paths) {
-    try {
-      await unpack(path, draftOf(folder), threadUrl);
-      return { path, rejected };
-    } catch (cause) {
-      rejected.push({ backup: path, reason: messageOf(cause) });
-    }
-  }
-  await rm(draftOf(folder), { recursive: true, force: true });
-  const reasons = rejected.map(({ backup, reason }) => `\n- ${backup}: ${reason}`).join('');
-  throw new DatabaseStartError(`No backup in ${folder.backups} could be restored.${reasons}`);
-}
-
-/** Fills an empty folder from a backup, opens it and reads all of it: VACUUM visits every table. */
-async function unpack(tarball: string, draft: string, threadUrl: string): Promise<void> {
-  await rm(draft, { recursive: true, force: true });
-  const thread = await startThread(threadUrl, { folder: draft, tarball });
-  try {
-    await thread.vacuum();
-  } finally {
-    await thread.close();
-  }
 }

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
@@ -9,7 +9,9 @@ import { observed } from './backups.js';
 import { withConnection } from './scratch-database.js';
 import { makeServerBackup } from './server-backups.js';
 import { ServerBell } from './server-bell.js';
-import { type OnStatement, timeStatements } from './statement-times.js';
+import { openPool } from './server-pool.js';
+import { ServerPulse } from './server-pulse.js';
+import type { OnStatement } from './statement-times.js';
 import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** The oldest PostgreSQL that the migrations are written for. */
@@ -17,12 +19,6 @@ const minServerVersion = { number: 150_000, text: '15' };
 
 /** The oldest pgvector with iterative scans (`hnsw.iterative_scan`). */
 const minVectorVersion = { major: 0, minor: 8, text: '0.8' };
-
-/** How long a caller waits for a free connection before `overloaded`. Source: threats.md F06. */
-const connectTimeoutMs = 2_000;
-
-/** How much later than the server's own timeout the client gives up: only a frozen server or network gets there. */
-const readTimeoutSlackMs = 2_000;
 
 interface ServerDeps {
   config: Config['db'];
@@ -43,8 +39,10 @@ interface ServerDeps {
 export async function openServer(deps: ServerDeps): Promise<Engine> {
   const { config, log } = deps;
   await withConnection(config.directUrl ?? '', 'promptwell-migrate', (direct) => migrateServer(direct, deps));
-  const pool = openPool(config);
-  if (deps.onStatement !== undefined) timeStatements(pool, deps.clock, deps.onStatement);
+  const { clock, onStatement } = deps;
+  const pulse = new ServerPulse({ clock, log, onStatement, connectionString: config.directUrl ?? '' });
+  const pool = openPool(config, () => pulse.isAway);
+  pulse.watch(pool);
   const bell = new ServerBell({ connectionString: config.directUrl ?? '', log });
   return {
     kind: 'server',
@@ -54,6 +52,7 @@ export async function openServer(deps: ServerDeps): Promise<Engine> {
     alone: (signal, work) => aloneOnServer({ directUrl: config.directUrl, pool, signal }, work),
     close: async () => {
       await bell.close();
+      await pulse.close();
       await pool.end();
     },
   };
@@ -71,19 +70,6 @@ async function migrateServer(direct: pg.Client, deps: ServerDeps): Promise<void>
     return migrate(direct, { migrations, ids, backup });
   });
   if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
-}
-
-function openPool(config: Config['db']): pg.Pool {
-  return new pg.Pool({
-    connectionString: config.url,
-    application_name: 'promptwell',
-    max: config.poolSize,
-    connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
-    keepAlive: true,
-    // PgBouncer refuses start-up parameters that it does not know; past a pooler the role's own timeout must be set.
-    ...(config.url === config.directUrl ? { statement_timeout: config.statementTimeoutMs } : {}),
-  });
 }
 
 async function requireServerVersion(client: pg.Client): Promise<void> {

@@ -6,11 +6,14 @@ export interface ThreadSettings {
   folder: string;
   /** A gzipped tar archive of a folder, to fill an empty one from in place of initdb. */
   tarball?: string;
+  /** What is written need not outlast a power cut: the folder is for a trial, or is put on the disk as a whole later. */
+  isScratch?: boolean;
 }
 
 /** What the main thread asks. `reply` gets one `ThreadReply` and is closed. */
 export type ThreadRequest =
   | { type: 'connect'; port: MessagePort }
+  | { type: 'ping'; reply: MessagePort }
   | { type: 'dump'; file: string; reply: MessagePort }
   | { type: 'vacuum'; reply: MessagePort }
   | { type: 'close'; reply: MessagePort };

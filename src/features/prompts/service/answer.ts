@@ -1,6 +1,7 @@
 import { Fault } from '../../../kernel/fault.js';
 import type { ChosenModel } from '../../../platform/llm/choose.js';
 import type { LlmFinish, LlmRequest } from '../../../platform/llm/provider.js';
+import type { Reservation } from '../store/spend.js';
 import type { NewResponse } from '../store/writes.js';
 
 /** How a model call ended, with what it had said by then. */
@@ -81,6 +82,12 @@ export function responseOf(
     timeToFirstTokenMs: answer.timeToFirstTokenMs,
     error: fault === null ? null : { kind: fault.kind, message: fault.message, details: fault.details },
   };
+}
+
+/** What a call cost: nothing without a first byte; when it ended without usage, what was set aside stays spent. */
+export function costOf(answer: ModelAnswer, reserved: Reservation): number {
+  if (answer.finish !== null) return answer.finish.costUsd ?? reserved.usd;
+  return answer.text === '' ? 0 : reserved.usd;
 }
 
 /** Tokens and cost: nothing is known of a call that did not finish. */

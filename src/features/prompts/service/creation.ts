@@ -9,6 +9,7 @@ import type { ChosenModel } from '../../../platform/llm/choose.js';
 import type { LlmRequest } from '../../../platform/llm/provider.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type { CreatePromptInput, PromptView, StreamPromptInput } from '../schema.js';
+import { LeaseStore } from '../store/leases.js';
 import { type Inserted, insertPrompt } from '../store/insertion.js';
 import { type KeyedPrompt, PromptReads } from '../store/reads.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
@@ -30,6 +31,8 @@ type Input = CreatePromptInput | StreamPromptInput;
 export class PromptCreation {
   readonly #deps: PromptDeps;
   readonly #generations: Generations;
+  /** Prompts that are being stored right now: their generations begin in a moment. */
+  readonly #beginning = new Set<string>();
 
   constructor(deps: PromptDeps, generations: Generations) {
     this.#deps = deps;
@@ -75,20 +78,7 @@ export class PromptCreation {
       await announceUpdate(tx, await writes.get(row.id));
       return reserved;
     });
-    return this.#generations.begin({
-      space,
-      tenant,
-      userId: access.userId,
-      promptId: row.id,
-      text: row.text,
-      textHash: textHash(row.text),
-      isPushed: row.isPushed,
-      chosen,
-      request,
-      reservation,
-      needsVector: row.space === null,
-      isPinned: true,
-    });
+    return this.#generations.begin({ ...jobOf(access, space, row), chosen, request, reservation, isPinned: true });
   }
 
   /** What an earlier call with the same key made, or null. Faults: `conflict` for a key that made another request. */
@@ -105,9 +95,31 @@ export class PromptCreation {
     // After the row was read: its process enters it here only once it is committed.
     const generation = this.#generations.get(keyed.id);
     if (generation !== undefined) return { type: 'running', prompt, generation };
-    return row.status === 'pending'
-      ? { type: 'elsewhere', prompt }
-      : { type: 'ended', prompt, fault: storedFault(row) };
+    if (row.status !== 'pending') return { type: 'ended', prompt, fault: storedFault(row) };
+    const adopted = await this.#adopt(access, input, row);
+    return adopted === null ? { type: 'elsewhere', prompt } : { type: 'running', prompt, generation: adopted };
+  }
+
+  /**
+   * Begins the generation of a pending prompt of this process that has none: its row was committed, but the connection
+   * broke before saying so. Null when it is another process's, or begins by itself in a moment.
+   */
+  async #adopt(access: ProjectAccess, input: Input, row: PromptRow): Promise<Generation | null> {
+    if (this.#beginning.has(row.id)) return null;
+    const own = await new LeaseStore(this.#deps.db).renew(this.#deps.processId, [row.id]);
+    if (!own.has(row.id)) return null;
+    const running = this.#generations.get(row.id);
+    if (running !== undefined) return running;
+    const chosen = this.#deps.providers.choose(row.model ?? undefined);
+    const space = this.#deps.spaces.active();
+    return this.#generations.begin({
+      ...jobOf(access, space, row),
+      chosen,
+      request: this.#request(row, chosen),
+      // What the broken call set aside stays spent: how much that was is not known here.
+      reservation: null,
+      isPinned: 'generate' in input,
+    });
   }
 
   /** Stores a prompt that no model is asked for, with its vector, at once; null when its key was taken meanwhile. */
@@ -132,23 +144,21 @@ export class PromptCreation {
     const chosen = this.#deps.providers.choose(input.model);
     const request = this.#request(input, chosen);
     const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: this.#deps.processId });
-    const stored = await this.#insert(access, { space, prompt, vector: null, asked: { chosen, request } });
-    if (stored === null) return null;
-    const generation = this.#generations.begin({
-      space,
-      tenant: tenantOf(space, access.projectId),
-      userId: access.userId,
-      promptId: prompt.id,
-      text: prompt.text,
-      textHash: prompt.textHash,
-      isPushed: prompt.isPushed,
-      chosen,
-      request,
-      reservation: stored.reservation,
-      needsVector: true,
-      isPinned: 'generate' in input,
-    });
-    return { type: 'running', prompt: stored.view, generation };
+    this.#beginning.add(prompt.id);
+    try {
+      const stored = await this.#insert(access, { space, prompt, vector: null, asked: { chosen, request } });
+      if (stored === null) return null;
+      const generation = this.#generations.begin({
+        ...jobOf(access, space, { ...prompt, space: null }),
+        chosen,
+        request,
+        reservation: stored.reservation,
+        isPinned: 'generate' in input,
+      });
+      return { type: 'running', prompt: stored.view, generation };
+    } finally {
+      this.#beginning.delete(prompt.id);
+    }
   }
 
   /** One statement; with a spend cap, one transaction that reserves the money too. Null when the key was taken. */
@@ -214,6 +224,22 @@ export class PromptCreation {
     return reservation;
   }
 }
+
+/** What a generation needs of the prompt itself. */
+const jobOf = (
+  { projectId, userId }: ProjectAccess,
+  space: ServingSpace,
+  { id, text, isPushed, space: vectorSpace }: Pick<PromptRow, 'id' | 'text' | 'isPushed' | 'space'>,
+) => ({
+  space,
+  tenant: tenantOf(space, projectId),
+  userId,
+  promptId: id,
+  text,
+  textHash: textHash(text),
+  isPushed,
+  needsVector: vectorSpace === null,
+});
 
 /** What is stored when a prompt begins; `asked` is null when no model is. */
 interface Beginning {

@@ -9,13 +9,16 @@ import { type Reservation, SpendStore } from '../store/spend.js';
 import type { Tenant } from '../store/statements.js';
 import { type NewResponse, PromptWrites } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
-import { ask, type ModelAnswer, responseOf } from './answer.js';
+import { ask, costOf, type ModelAnswer, responseOf } from './answer.js';
 import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
 
 /** A cut stream that is not resumed within this is given up, and its model with it. */
 const resumeGraceMs = 1_000;
 /** Waits before storing an answer is tried again while the database is away. */
 const storeRetriesMs = [100, 300, 1_000, 3_000, 6_000];
+
+/** How long a caller waits for an answer to be stored; the storing itself is tried for longer. Source: threats.md F05. */
+const callerWaitMs = 1_500;
 
 /** What a database that is away, frozen or fought over answers: another try may well succeed. */
 const mayPass: ReadonlySet<FaultKind> = new Set(['overloaded', 'timeout', 'conflict']);
@@ -63,8 +66,11 @@ export class Generation {
   #held: NodeJS.Timeout | undefined;
   #waiting: (() => void)[] = [];
   #isDone = false;
+  #tellUnstored: (cause: Fault) => void = () => undefined;
   /** Resolves once stored. Faults: `precondition` when the prompt is gone meanwhile; `overloaded` when it cannot be stored. */
   readonly done: Promise<GenerationEnd>;
+  /** `done` for a caller, who is told with `overloaded` when storing takes long: the answer may still be stored later. */
+  readonly answered: Promise<GenerationEnd>;
 
   constructor(deps: PromptDeps, job: GenerationJob) {
     this.#deps = deps;
@@ -74,6 +80,9 @@ export class Generation {
       clearTimeout(this.#held);
       this.#ring();
     });
+    const unstored = new Promise<never>((_, reject) => (this.#tellUnstored = reject));
+    this.answered = Promise.race([this.done, unstored]);
+    this.answered.catch(() => undefined);
     // Whoever waits gets the failure; when nobody does it is still no unhandled rejection.
     this.done.catch((cause: unknown) =>
       this.#deps.log.warn({ err: cause, promptId: job.promptId }, 'answer not stored'),
@@ -167,11 +176,14 @@ export class Generation {
 
   async #storePatiently(answer: ModelAnswer, vector: EmbeddedText | null): Promise<PromptView> {
     const response = responseOf(answer, { id: this.#deps.ids.uuid(), promptId: this.#job.promptId }, this.#job.chosen);
+    const startedMs = this.#deps.clock.monotonicMs();
     for (const delayMs of storeRetriesMs) {
       try {
         return await this.#storeWhereServing(answer, response, vector);
       } catch (cause) {
         if (!(cause instanceof Fault) || !mayPass.has(cause.kind)) throw cause;
+        if (this.#deps.clock.monotonicMs() - startedMs + delayMs > callerWaitMs)
+          this.#tellUnstored(notYetStored(this.#job.promptId, cause));
         await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
     }
@@ -234,14 +246,16 @@ function storedBefore(row: PromptRow | null, response: NewResponse): PromptView 
   return promptView(row);
 }
 
+const notYetStored = (promptId: string, cause: Fault): Fault =>
+  new Fault(
+    'overloaded',
+    'The database is away: the answer is kept for it a while. Send the same idempotencyKey again, or read the prompt.',
+    { retryAfterMs: 1_000, promptId },
+    cause,
+  );
+
 const gone = (promptId: string): Fault =>
   new Fault('precondition', 'The prompt was deleted or ended meanwhile.', { state: 'gone', promptId });
-
-/** What a call cost: nothing without a first byte; when it ended without usage, what was set aside stays spent. */
-function costOf(answer: ModelAnswer, reserved: Reservation): number {
-  if (answer.finish !== null) return answer.finish.costUsd ?? reserved.usd;
-  return answer.text === '' ? 0 : reserved.usd;
-}
 
 /** The generations of this process, by prompt. */
 export class Generations {

@@ -49,7 +49,7 @@ export class PromptService {
     const begun = await this.#creation.begin(access, input);
     if (begun.type === 'running') {
       begun.generation.pin();
-      return answered(await begun.generation.done);
+      return answered(await begun.generation.answered);
     }
     if (begun.type === 'ended') return answered(begun);
     const row = await this.#streaming.ended(access, begun.prompt.id, null);
@@ -65,7 +65,7 @@ export class PromptService {
   /** The prompt with one more answer. Faults: `notFound`, `precondition` while pending, and those of `create`. */
   async regenerate(access: ProjectAccess, again: { id: string; model?: string }): Promise<PromptView> {
     const generation = await this.#creation.regenerate(access, again);
-    return answered(await generation.done);
+    return answered(await generation.answered);
   }
 
   /** One prompt. Faults: `notFound` when the project has none of that id. */

@@ -70,4 +70,15 @@ export const figureChecks: readonly Check[] = [
     sql: `SELECT p.id FROM project AS p
       WHERE NOT EXISTS (SELECT FROM membership AS m WHERE m.project_id = p.id AND m.role = 'owner')`,
   },
+  {
+    name: 'no-administrator',
+    severity: 'problem',
+    what: 'account that should be made an administrator, for there is none that may sign in',
+    why: 'Nobody can move the installation to another embedding space, or see to its other accounts.',
+    advice: 'promptwell user administrator <username>',
+    // The oldest account is the one that a new installation would have made its administrator.
+    sql: `SELECT u.username AS id FROM app_user AS u WHERE u.disabled_at IS NULL
+      AND NOT EXISTS (SELECT FROM app_user AS a WHERE a.is_administrator AND a.disabled_at IS NULL)
+      ORDER BY u.created_at, u.id LIMIT 1`,
+  },
 ];

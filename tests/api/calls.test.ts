@@ -118,5 +118,6 @@ describe('a call answered without the Web objects of tRPC`s adapter', () => {
     await until('the call to begin', () => seen[0]);
     socket.destroy();
     await until('the call to be aborted', () => seen[1]);
+    expect(seen).toEqual(['begun', 'aborted']);
   });
 });

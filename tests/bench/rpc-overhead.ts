@@ -50,39 +50,46 @@ interface Used {
 export async function benchCalls({ rounds, perRound }: { rounds: number; perRound: number }): Promise<string[]> {
   const names = ['node', 'fastify', 'stock', 'ours'] as const;
   const servers = new Map(await Promise.all(names.map(async (name) => [name, await start(name)] as const)));
-  const samples = ways.map(() => ({ cpuUs: [] as number[], perSecond: [] as number[], rss: 0 }));
+  const samples = ways.map((): Sample[] => []);
   try {
     for (let round = -1; round < rounds; round += 1)
       for (const turn of ways.keys()) {
         const at = (turn + round + 1) % ways.length;
-        const [way, sample] = [ways[at], samples[at]];
-        const server = servers.get(way?.server ?? 'node');
-        if (way === undefined || sample === undefined || server === undefined) continue;
-        const before = await used(server.child);
-        const startedMs = performance.now();
-        await (way.request === 'websocket'
-          ? overSockets(server.url, perRound)
-          : overHttp(server.url, way.request, perRound));
-        const tookMs = performance.now() - startedMs;
-        const { cpu, rss } = await used(server.child);
-        if (round < 0) continue;
-        const cpuUs = cpu.user + cpu.system - before.cpu.user - before.cpu.system;
-        sample.cpuUs.push(cpuUs / perRound / way.calls);
-        sample.perSecond.push((perRound * way.calls * 1_000) / tookMs);
-        sample.rss = rss;
+        const sample = await measure(ways[at], servers, perRound);
+        if (round >= 0) samples[at]?.push(sample);
       }
   } finally {
     for (const { child } of servers.values()) child.disconnect();
   }
-  const bare = median(samples[0]?.cpuUs ?? []);
+  const cpuOf = (at: number): number => median((samples[at] ?? []).map(({ cpuUs }) => cpuUs));
   return [
     row('server', 'CPU microseconds a call', 'of bare node:http GET', 'calls a second', 'RSS MB'),
     row('---', '---', '---', '---', '---'),
     ...ways.map(({ name }, at) => {
-      const { cpuUs = [], perSecond = [], rss = 0 } = samples[at] ?? {};
-      return row(name, median(cpuUs), median(cpuUs) / bare, median(perSecond), rss / 1e6);
+      const perSecond = median((samples[at] ?? []).map((sample) => sample.perSecond));
+      return row(name, cpuOf(at), cpuOf(at) / cpuOf(0), perSecond, (samples[at]?.at(-1)?.rss ?? 0) / 1e6);
     }),
   ];
+}
+
+interface Sample {
+  cpuUs: number;
+  perSecond: number;
+  rss: number;
+}
+
+type Servers = ReadonlyMap<string, { child: ChildProcess; url: string }>;
+
+async function measure(way: Way | undefined, servers: Servers, count: number): Promise<Sample> {
+  const server = servers.get(way?.server ?? '');
+  if (way === undefined || server === undefined) throw new Error('a way without a server');
+  const before = await used(server.child);
+  const startedMs = performance.now();
+  await (way.request === 'websocket' ? overSockets(server.url, count) : overHttp(server.url, way.request, count));
+  const tookMs = performance.now() - startedMs;
+  const { cpu, rss } = await used(server.child);
+  const cpuUs = cpu.user + cpu.system - before.cpu.user - before.cpu.system;
+  return { cpuUs: cpuUs / count / way.calls, perSecond: (count * way.calls * 1_000) / tookMs, rss };
 }
 
 async function start(name: string): Promise<{ child: ChildProcess; url: string }> {

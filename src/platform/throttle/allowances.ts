@@ -149,9 +149,9 @@ class Subject {
       this.#waiters = [];
       try {
         const { admitted, waitMs } = await this.#admit(waiters.length);
-        for (const [place, { resolve }] of waiters.entries()) resolve(place < admitted ? null : waitMs);
+        for (const [place, waiter] of waiters.entries()) waiter.resolve(place < admitted ? null : waitMs);
       } catch (cause) {
-        for (const { reject } of waiters) reject(cause);
+        for (const waiter of waiters) waiter.reject(cause);
       }
     }
     this.#isServing = false;

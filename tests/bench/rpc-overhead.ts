@@ -16,7 +16,8 @@ interface Way {
   server: 'node' | 'fastify' | 'stock' | 'ours';
   /** The calls that one request holds. */
   calls: number;
-  request: string | 'websocket';
+  /** The bytes of an HTTP request; null for the WebSocket. */
+  request: string | null;
 }
 
 const get = `GET /trpc/item.get?input=${encodeURIComponent('{"id":"7"}')} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
@@ -38,7 +39,7 @@ const ways: readonly Way[] = [
   { name: 'ours, mutation', server: 'ours', calls: 1, request: put },
   { name: 'tRPC`s Fastify adapter, batch of ten', server: 'stock', calls: 10, request: ten },
   { name: 'ours, batch of ten', server: 'ours', calls: 10, request: ten },
-  { name: 'ours, query over WebSocket', server: 'ours', calls: 1, request: 'websocket' },
+  { name: 'ours, query over WebSocket', server: 'ours', calls: 1, request: null },
 ];
 
 interface Used {
@@ -85,7 +86,7 @@ async function measure(way: Way | undefined, servers: Servers, count: number): P
   if (way === undefined || server === undefined) throw new Error('a way without a server');
   const before = await used(server.child);
   const startedMs = performance.now();
-  await (way.request === 'websocket' ? overSockets(server.url, count) : overHttp(server.url, way.request, count));
+  await (way.request === null ? overSockets(server.url, count) : overHttp(server.url, way.request, count));
   const tookMs = performance.now() - startedMs;
   const { cpu, rss } = await used(server.child);
   const cpuUs = cpu.user + cpu.system - before.cpu.user - before.cpu.system;
@@ -139,10 +140,8 @@ async function answerLength(url: string, request: string): Promise<number> {
   await new Promise<void>((resolve) => {
     socket.on('data', (data) => {
       answer += data.toString('latin1');
-      const [head = '', body] = [
-        answer.slice(0, answer.indexOf('\r\n\r\n')),
-        answer.slice(answer.indexOf('\r\n\r\n') + 4),
-      ];
+      const headEnd = answer.indexOf('\r\n\r\n');
+      const [head, body] = [answer.slice(0, headEnd), answer.slice(headEnd + 4)];
       const length = /content-length: (\d+)/i.exec(head)?.[1];
       if (length === undefined ? body.endsWith('0\r\n\r\n') : body.length === Number(length)) resolve();
     });

@@ -176,7 +176,7 @@ async function place(): Promise<Pick<Bench, 'url' | 'db' | 'minIndexed'> & Async
       url: service.url,
       db,
       minIndexed,
-      [Symbol.asyncDispose]: () => service[Symbol.asyncDispose]() as Promise<void>,
+      [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
     };
   }
   const home = await processHome();

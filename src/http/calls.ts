@@ -1,4 +1,4 @@
-import { type AnyTRPCProcedure, type AnyTRPCRouter, getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
+import { type AnyTRPCProcedure, type AnyTRPCRouter, getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Context } from '../rpc/context.js';
 import { type ErrorShape, errorShape } from '../rpc/faults.js';
@@ -8,7 +8,8 @@ import { limits } from './limits.js';
 interface Call {
   path: string;
   procedure: AnyTRPCProcedure;
-  input: unknown;
+  /** Faults: `BAD_REQUEST` where the request's text is no JSON, or no object where a batch needs one. */
+  getRawInput: () => Promise<unknown>;
 }
 
 /** A request for queries or mutations, alone or in a batch, in the form that every client of ours sends. */
@@ -29,8 +30,8 @@ export interface CallDeps {
 }
 
 /**
- * What a request asks for, or null for anything but plain queries and mutations in a well-formed request: streams, an
- * unknown procedure, the wrong method, broken JSON. Those are tRPC's own adapter's, which alone decides on refusals.
+ * What a request asks for, or null for anything but queries and mutations in plain form: streams, an unknown procedure, the
+ * wrong method, odd headers. Those are tRPC's own adapter's, which alone decides how to refuse them.
  */
 export function plainCalls(router: AnyTRPCRouter, request: FastifyRequest, path: string): PlainCalls | null {
   if (!isPlainRequest(request)) return null;
@@ -40,9 +41,11 @@ export function plainCalls(router: AnyTRPCRouter, request: FastifyRequest, path:
   const paths = isBatch ? path.split(',') : [path];
   const procedures = proceduresAt(router, paths);
   const type = procedures === null ? null : plainType(procedures, isGet);
-  const inputs = inputsOf(isGet ? query.get('input') : request.body, isBatch);
-  if (procedures === null || type === null || inputs === null) return null;
-  const calls = procedures.map((procedure, index) => ({ path: paths[index] ?? '', procedure, input: inputs(index) }));
+  if (procedures === null || type === null) return null;
+  const inputAt = inputReader(isGet ? query.get('input') : request.body, isBatch);
+  const calls = procedures.map((procedure, index): Call => {
+    return { path: paths[index] ?? '', procedure, getRawInput: () => inputAt(index) };
+  });
   return { calls, type, isBatch };
 }
 
@@ -74,19 +77,32 @@ function plainType(procedures: readonly AnyTRPCProcedure[], isGet: boolean): Pla
   return type === 'mutation' && isGet ? null : type;
 }
 
-/** The input of each call by its place; null when the text is no JSON, or no object where a batch needs one. */
-function inputsOf(text: unknown, isBatch: boolean): ((index: number) => unknown) | null {
-  if (typeof text !== 'string' || text === '') return () => undefined;
-  let parsed: unknown;
+/** Reads the input of a call by its place. Parsed once, when a procedure first asks: nobody parses a stranger's body. */
+function inputReader(text: unknown, isBatch: boolean): (index: number) => Promise<unknown> {
+  let inputs: Promise<ReadonlyMap<string, unknown>> | undefined;
+  return async (index) => {
+    inputs ??= parsedInputs(typeof text === 'string' ? text : '', isBatch);
+    return (await inputs).get(String(index));
+  };
+}
+
+async function parsedInputs(text: string, isBatch: boolean): Promise<ReadonlyMap<string, unknown>> {
+  if (text === '') return new Map();
+  const parsed = parseJson(text);
+  if (!isBatch) return new Map([['0', parsed]]);
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return new Map(Object.entries(parsed));
+  throw new TRPCError({
+    code: 'BAD_REQUEST',
+    message: '"input" needs to be an object when doing a batch call',
+  });
+}
+
+function parseJson(text: string): unknown {
   try {
-    parsed = JSON.parse(text);
-  } catch {
-    return null;
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new TRPCError({ code: 'BAD_REQUEST', message: (cause as Error).message, cause });
   }
-  if (!isBatch) return () => parsed;
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return null;
-  const inputs = new Map(Object.entries(parsed));
-  return (index) => inputs.get(String(index)) as unknown;
 }
 
 /**
@@ -127,11 +143,11 @@ interface Running {
 type Outcome = { data: unknown } | { error: TRPCError; path: string };
 
 async function run(call: Call, { context, signal, batchIndex, type }: Running): Promise<Outcome> {
-  const getRawInput = (): Promise<unknown> => Promise.resolve(call.input);
+  const { path, procedure, getRawInput } = call;
   try {
-    return { data: await call.procedure({ path: call.path, getRawInput, ctx: context, type, signal, batchIndex }) };
+    return { data: await procedure({ path, getRawInput, ctx: context, type, signal, batchIndex }) };
   } catch (cause) {
-    return { error: getTRPCErrorFromUnknown(cause), path: call.path };
+    return { error: getTRPCErrorFromUnknown(cause), path };
   }
 }
 

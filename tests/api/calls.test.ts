@@ -59,6 +59,12 @@ describe('a call answered without the Web objects of tRPC`s adapter', () => {
       { input: { 0: { id: missing }, 1: { id: missing } } },
     ],
     ['a batch whose body is no object', 'prompts.list?batch=1', { input: [{ limit: 1 }] }],
+    [
+      'a batch whose places are odd',
+      'prompts.list,prompts.list?batch=1',
+      { input: '{"00":{"limit":1},"1 ":7,"__proto__":{"0":{}}}' },
+    ],
+    ['a batch of broken JSON', 'prompts.list,auth.me?batch=1', { input: '{"0":' }],
     ['a batch of queries and mutations', 'prompts.list,auth.refresh?batch=1', { input: {} }],
     ['a batch of eleven', `${Array.from({ length: 11 }, () => 'auth.me').join(',')}?batch=1`, { input: {} }],
     ['a question mark in the search', 'prompts.list?batch=1?', { input: { 0: {} } }],

@@ -6,7 +6,7 @@ import { FeedService } from './features/feed/service.js';
 import { LargeProjects } from './features/large-projects/service.js';
 import * as removal from './features/prompts/service/removal.js';
 import type { PromptDeps } from './features/prompts/service/deps.js';
-import { Generations } from './features/prompts/service/generation.js';
+import { Generations } from './features/prompts/service/generations.js';
 import { PromptLeases } from './features/prompts/service/leases.js';
 import { PromptService } from './features/prompts/service/prompts.js';
 import { startRetention } from './features/retention/service/upkeep.js';

@@ -46,8 +46,8 @@ export interface ClientOptions {
 
 /** A token is refreshed this long before it expires. */
 const refreshAheadMs = 30_000;
-/** Calls that must not wait for each other: a model answers some of them. */
-const neverBatched = new Set(['prompts.create', 'prompts.regenerate', 'auth.login', 'auth.signup']);
+/** Calls that must not wait for each other, for a model answers some of them, or that fill a request alone. */
+const neverBatched = new Set(['prompts.create', 'prompts.import', 'prompts.regenerate', 'auth.login', 'auth.signup']);
 const maxBatchCalls = 10;
 
 /**

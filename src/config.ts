@@ -50,15 +50,14 @@ export const Environment = z.object({
   DIRECT_DATABASE_URL: optional.describe('A URL past the pooler, for LISTEN and migrations.'),
   DATABASE_POOL_SIZE: integer(1, 200, 10).describe('Connections of one process to the server engine.'),
   STATEMENT_TIMEOUT_MS: integer(100, 600_000, 10_000).describe('Longest run of one SQL statement.'),
-  BACKUP_INTERVAL_MIN: integer(1, 10_080, 15).describe(
-    'Minutes between backups of the embedded folder, if it changed.',
-  ),
+  BACKUP_INTERVAL_MIN: integer(1, 10_080, 15).describe('Minutes between backups of a changed embedded folder.'),
   BACKUP_KEEP: integer(1, 100, 5).describe('How many backups are kept, and as many made before migrations.'),
   BACKUP_VERIFY: z
     .enum(['full', 'counts'])
     .default('full')
     .describe('How a backup is compared with its source: every row, or only their number.'),
   MIGRATE_WITHOUT_BACKUP: flag(false).describe('Migrates with no backup first: for who has one of their own.'),
+  ROW_SECURITY: z.enum(['auto', 'required', 'off']).default('auto').describe('Row-level security: docs/security.md.'),
   PG_DUMP: optional.describe('Path of pg_dump (pg_restore beside it), for backups of a server; unset: from PATH.'),
   JWT_SECRET: optional.describe('At least 32 bytes; required with DATABASE_URL, else made once in DATA_DIR.'),
   JWT_SECRET_FILE: optional.describe('A file that holds JWT_SECRET.'),
@@ -213,6 +212,7 @@ const db = (env: Parsed, given: Record<string, unknown>) => ({
   backupKeep: env.BACKUP_KEEP,
   backupVerify: env.BACKUP_VERIFY,
   isBackupWaived: env.MIGRATE_WITHOUT_BACKUP,
+  rowSecurity: env.ROW_SECURITY,
   // What PostgreSQL's own programs are told of the environment, besides the connection.
   tools: { pgDump: env.PG_DUMP, path: optional.parse(given['PATH']), home: optional.parse(given['HOME']) },
 });

@@ -9,7 +9,7 @@ import { ModelMissingError } from './platform/embedding/choose.js';
 import { createLog } from './platform/log.js';
 
 /** What the parts of a shutdown may need beyond their own deadlines, before the process ends regardless. */
-const shutdownSlackMs = 1_000;
+const shutdownSlackMs = 500;
 
 // What the environment says already counts more.
 if (existsSync('.env')) process.loadEnvFile('.env');

@@ -1,7 +1,8 @@
 #!/bin/sh
 # What a new PostgreSQL needs for Promptwell, run once by its superuser: a plain role that owns the database, the extensions
-# that only a superuser may create, a template with them (backups are tried in databases made from it), and a role that
-# sees statistics and nothing else. Safe to run again.
+# that only a superuser may create, a template with them (backups are tried in databases made from it), the role that
+# row-level security binds, which the first becomes for the work of a project, and a role that sees statistics and nothing
+# else. Safe to run again.
 #
 # The image of PostgreSQL runs it on an empty volume. Elsewhere: set the two passwords, and PGHOST, PGUSER, PGPASSWORD as
 # psql wants them. Passwords are handed to psql in its environment, so that they stand on no command line.
@@ -32,6 +33,9 @@ SELECT format('CREATE ROLE %I', :'monitor') WHERE NOT EXISTS (SELECT FROM pg_rol
 ALTER ROLE :"role" LOGIN NOSUPERUSER CREATEDB NOCREATEROLE PASSWORD :'password';
 ALTER ROLE :"monitor" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT 5 PASSWORD :'monitor_password';
 GRANT pg_monitor TO :"monitor";
+-- Its name is the service's, and its grants are made at each start. Nobody signs in as it.
+SELECT 'CREATE ROLE promptwell_project NOLOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'promptwell_project') \gexec
+GRANT promptwell_project TO :"role";
 SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'role')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
 SELECT format('CREATE DATABASE %I', :'database' || '_template')

@@ -2,6 +2,8 @@
 export interface Ids {
   /** A UUIDv7: sorts by creation time to the millisecond, in lower-case text form. */
   uuid(): string;
+  /** A UUIDv7 of another time, for what was made then; those of one millisecond sort by `place` (0 to 4 095). */
+  uuidAt(unixMs: number, place: number): string;
   /** `sizeBytes` random bytes (at least 16 for secrets) as unpadded base64url text. */
   secret(sizeBytes: number): string;
 }
@@ -38,6 +40,12 @@ export function systemIds(nowMs: () => number): Ids {
   let lastMs = 0;
   let counter = 0;
   const random = (sizeBytes: number): Uint8Array => globalThis.crypto.getRandomValues(new Uint8Array(sizeBytes));
+  const placed = (place: number): Uint8Array => {
+    const tail = random(10);
+    tail[0] = place >>> 8;
+    tail[1] = place;
+    return tail;
+  };
   return {
     uuid() {
       const now = nowMs();
@@ -50,11 +58,9 @@ export function systemIds(nowMs: () => number): Ids {
       } else {
         counter += 1;
       }
-      const tail = random(10);
-      tail[0] = counter >>> 8;
-      tail[1] = counter;
-      return uuidV7(lastMs, tail);
+      return uuidV7(lastMs, placed(counter));
     },
+    uuidAt: (unixMs, place) => uuidV7(unixMs, placed(place)),
     secret: (sizeBytes) => base64url(random(sizeBytes)),
   };
 }

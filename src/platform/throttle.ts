@@ -9,7 +9,7 @@ import { Allowances } from './throttle/allowances.js';
 export type PromptBucket = 'create' | 'similar';
 
 /** Everything that is counted; a label from a closed set. */
-export type ThrottleBucket = PromptBucket | AttemptBucket;
+export type ThrottleBucket = PromptBucket | 'import' | AttemptBucket;
 
 /** What is guessed at: a password, a username that is taken, the token of an invitation. */
 export type AttemptBucket = 'login' | 'signup' | 'invitation';
@@ -39,6 +39,12 @@ const failureKinds: readonly FaultKind[] = ['unauthenticated', 'conflict', 'notF
 /** Source: issue 2 section 3: ten failures in 15 minutes. */
 const failureWindowS = 15 * 60;
 
+/** How far the clocks of processes may be apart without a word. Source: F23 of the plan of faults. */
+const clockSlackS = 5;
+
+/** Prompts that may be imported in place of one creation: no model is asked, and nobody waits for their vectors. */
+const importedPerPrompt = 1_000;
+
 const cleanUpIntervalMs = 5 * 60_000;
 
 /**
@@ -50,6 +56,7 @@ const cleanUpIntervalMs = 5 * 60_000;
 export class Throttle {
   readonly #deps: ThrottleDeps;
   readonly #prompts: Allowances;
+  readonly #imports: RateLimiterPostgres;
   readonly #failures: RateLimiterPostgres;
   readonly #cleanUp: ReturnType<typeof setInterval>;
 
@@ -61,6 +68,11 @@ export class Throttle {
       second: { name: 'second', points: limits.promptsPerSecond, durationMs: 1_000 },
       minute: { name: 'minute', points: limits.promptsPerMinute, durationMs: 60_000 },
       burst: limits.promptsBurst === 0 ? null : { name: 'burst', points: limits.promptsBurst, durationMs: 60_000 },
+    });
+    this.#imports = limiter(deps.db, {
+      keyPrefix: 'import',
+      points: limits.promptsPerMinute * importedPerPrompt,
+      duration: 60,
     });
     this.#failures = limiter(deps.db, {
       keyPrefix: 'failures',
@@ -79,6 +91,14 @@ export class Throttle {
   async countPrompt(bucket: PromptBucket, userId: string): Promise<void> {
     const waitMs = await this.#prompts.take(`${bucket}:${userId}`);
     if (waitMs !== null) throw this.#refusal(bucket, waitMs);
+  }
+
+  /** Counts prompts that a user imports, up to so many a minute. Faults: `rateLimited`; none of them counts then. */
+  async countImport(userId: string, prompts: number): Promise<void> {
+    const waitMs = await consume(this.#imports, userId, prompts);
+    if (waitMs === null) return;
+    await this.#giveBack(this.#imports, userId, prompts);
+    throw this.#refusal('import', waitMs);
   }
 
   /**
@@ -114,9 +134,9 @@ export class Throttle {
   }
 
   /** Not the library's `reward`: in a window that began meanwhile it would leave a credit. A lost one expires by itself. */
-  async #giveBack(window: RateLimiterPostgres, key: string): Promise<void> {
-    const sql = 'UPDATE rate_limit SET points = points - 1 WHERE key = $1 AND points > 0';
-    await this.#deps.db.read(sql, [window.getKey(key)]).catch(() => undefined);
+  async #giveBack(window: RateLimiterPostgres, key: string, points = 1): Promise<void> {
+    const sql = 'UPDATE rate_limit SET points = points - $2 WHERE key = $1 AND points >= $2';
+    await this.#deps.db.read(sql, [window.getKey(key), points]).catch(() => undefined);
   }
 
   /** Rows whose window is over by both clocks count nothing; leaving them for the next round does no harm. */
@@ -151,10 +171,22 @@ function limiter(
   });
 }
 
-/** Null when the key had room, else the milliseconds until it has. */
-async function consume(window: RateLimiterPostgres, key: string): Promise<number | null> {
+/**
+ * Null when the key had room for the points, else the milliseconds until it has.
+ *
+ * A window that ends later than one begun now was begun by another clock, or before this one was set back: it is begun
+ * anew, so that nobody is kept out for as long as the clocks differ.
+ */
+async function consume(window: RateLimiterPostgres, key: string, points = 1): Promise<number | null> {
+  const waitMs = await tryToConsume(window, key, points);
+  if (waitMs === null || waitMs <= (window.duration + clockSlackS) * 1_000) return waitMs;
+  await window.delete(key);
+  return tryToConsume(window, key, points);
+}
+
+async function tryToConsume(window: RateLimiterPostgres, key: string, points: number): Promise<number | null> {
   try {
-    await window.consume(key);
+    await window.consume(key, points);
     return null;
   } catch (refusal) {
     if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);

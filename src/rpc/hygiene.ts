@@ -15,46 +15,52 @@ const maxPathLength = 200;
  * Cost: one walk without recursion over the parsed input, bounded by the body limit. Faults: `invalid` naming the field.
  */
 export function refuseUnstorable(input: unknown): void {
-  const waiting: Part[] = [{ value: input, path: '', depth: 0 }];
+  const waiting: Part[] = [{ value: input, key: '', depth: 0, within: null }];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    if (typeof next.value === 'string') refuseText(next.value, next.path);
+    if (typeof next.value === 'string') refuseText(next.value, next);
     else if (typeof next.value === 'object' && next.value !== null)
       for (const part of partsOf(next.value, next)) waiting.push(part);
   }
 }
 
-/** A piece of the input that is still to be looked at. */
+/** A piece of the input that is still to be looked at; what it is called is only put together when it is refused. */
 interface Part {
   value: unknown;
-  path: string;
+  /** Its name or index in `within`. */
+  key: string | number;
   depth: number;
+  within: Part | null;
 }
 
-/** What could hold something bad in an object or array. Array items are told of by their array: a long one is cheap. */
-function partsOf(whole: object, { path, depth }: Part): Part[] {
-  if (depth >= maxInputDepth) throw invalidField(path, `is nested deeper than ${maxInputDepth} levels`);
-  if (Array.isArray(whole))
-    return whole.filter(mayHoldText).map((value: unknown) => ({ value, path, depth: depth + 1 }));
+/** What could hold something bad in an object or array. */
+function partsOf(whole: object, within: Part): Part[] {
+  const depth = within.depth + 1;
+  if (depth > maxInputDepth) throw invalidField(pathOf(within), `is nested deeper than ${maxInputDepth} levels`);
+  if (Array.isArray(whole)) {
+    const parts: Part[] = [];
+    for (const [key, value] of (whole as unknown[]).entries())
+      if (mayHoldText(value)) parts.push({ value, key, depth, within });
+    return parts;
+  }
   return Object.entries(whole).map(([key, value]: [string, unknown]) => {
-    const childPath = depth >= namedDepth ? path : joined(path, key);
-    refuseKey(key, childPath);
-    return { value, path: childPath, depth: depth + 1 };
+    const part = { value, key, depth, within };
+    if (key === '__proto__') throw invalidField(pathOf(part), 'has a key named __proto__');
+    refuseText(key, part);
+    return part;
   });
 }
 
 const mayHoldText = (value: unknown): boolean =>
   typeof value === 'string' || (typeof value === 'object' && value !== null);
 
-function refuseKey(key: string, path: string): void {
-  if (key === '__proto__') throw invalidField(path, 'has a key named __proto__');
-  refuseText(key, path);
-}
-
-function refuseText(text: string, path: string): void {
-  if (text.includes('\u0000')) throw invalidField(path, 'has a NUL character, which cannot be stored');
-  if (!text.isWellFormed()) throw invalidField(path, 'has half a surrogate pair, which is not valid text');
+function refuseText(text: string, part: Part): void {
+  if (text.includes('\u0000')) throw invalidField(pathOf(part), 'has a NUL character, which cannot be stored');
+  if (!text.isWellFormed()) throw invalidField(pathOf(part), 'has half a surrogate pair, which is not valid text');
 }
 
 /** Cut short, for keys are the caller's, and well-formed, so that the refusal itself can be sent. */
-const joined = (path: string, key: string): string =>
-  (path === '' ? key : `${path}.${key}`).slice(0, maxPathLength).replaceAll('\u0000', '').toWellFormed();
+function pathOf(part: Part): string {
+  const keys: (string | number)[] = [];
+  for (let at = part; at.within !== null; at = at.within) if (at.depth <= namedDepth) keys.unshift(at.key);
+  return keys.join('.').slice(0, maxPathLength).replaceAll('\u0000', '').toWellFormed();
+}

@@ -45,6 +45,7 @@ const table: Readonly<Record<string, Access>> = {
   'prompts.update': 'prompts:write',
   'prompts.regenerate': 'prompts:write',
   'prompts.delete': 'prompts:write',
+  'prompts.import': 'prompts:write',
   'feed.follow': 'feed:read',
   'retention.get': 'retention:manage',
   'retention.preview': 'retention:manage',

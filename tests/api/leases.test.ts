@@ -3,7 +3,7 @@ import { loadConfig } from '../../src/config.js';
 import { textHash } from '../../src/features/prompts/fingerprint.js';
 import { LeaseStore } from '../../src/features/prompts/store/leases.js';
 import type { PromptView } from '../../src/features/prompts/schema.js';
-import { insertPrompt } from '../../src/features/prompts/store/insertion.js';
+import { type Insertion, insertPrompts } from '../../src/features/prompts/store/insertion.js';
 import type { NewPrompt } from '../../src/features/prompts/store/writes.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
@@ -39,8 +39,17 @@ const prompt = (userId: string, text: string, leaseOwner: string | null): NewPro
 /** Stores a prompt as another process would have left it. */
 async function leave(db: Database, owner: { projectId: string; userId: string }, made: NewPrompt): Promise<string> {
   const tenant = { projectId: owner.projectId, spaceId: 1, dimensions: 384 };
-  const events = { kinds: [], channel: 'promptwell_event' };
-  const { text, values } = insertPrompt(tenant, { prompt: made, vector: null, events, view: {} as PromptView });
+  const status = made.leaseOwner === null ? 'completed' : 'pending';
+  const insertion: Insertion = {
+    prompt: made,
+    status,
+    createdAt: null,
+    vector: null,
+    responses: [],
+    kinds: [],
+    view: {} as PromptView,
+  };
+  const { text, values } = insertPrompts(tenant, { insertions: [insertion], channel: 'promptwell_event' });
   await db.read(text, values);
   return made.id;
 }

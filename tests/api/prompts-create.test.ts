@@ -376,3 +376,24 @@ test.skipIf(engineUnderTest === 'embedded')(
     await call;
   },
 );
+
+test('creates that come at once share commits, those of two projects never, and each is acknowledged with its own row', async () => {
+  const other = (await ada.client.projects.create.mutate({ name: 'Another' })).id;
+  const made = await inParallel(60, (index) =>
+    ada.client.prompts.create.mutate({
+      text: `at once ${index}`,
+      generate: false,
+      ...(index % 2 === 0 ? { projectId: other } : {}),
+    }),
+  );
+  for (const [index, one] of made.entries())
+    expect(one.status === 'fulfilled' && one.value.text).toBe(`at once ${index}`);
+  const commits = await service.app.db.read<{ projects: number; prompts: number }>(
+    `SELECT count(DISTINCT project_id)::int AS projects, count(*)::int AS prompts FROM prompt
+     WHERE text LIKE 'at once %' GROUP BY xmin`,
+    [],
+  );
+  expect(commits.every(({ projects }) => projects === 1)).toBe(true);
+  expect(commits.reduce((sum, { prompts }) => sum + prompts, 0)).toBe(60);
+  expect(commits.length).toBeLessThan(40);
+});

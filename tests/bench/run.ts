@@ -1,7 +1,7 @@
 import { cpus, loadavg } from 'node:os';
 import { engineUnderTest } from '../support/database.js';
 import { benchAuth } from './auth.js';
-import { benchCreates, benchLoop } from './creates.js';
+import { writePath } from './creates.js';
 import { benchDataLayer } from './data-layer.js';
 import { benchMemory } from './memory.js';
 import { benchCalls } from './rpc-overhead.js';
@@ -22,8 +22,7 @@ async function table(title: string, make: () => Promise<string[]>): Promise<void
 
 console.log(`${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`);
 await table('Start-up and memory', benchStartUp);
-await table('Event-loop delay while embedding', benchLoop);
-await table('Creates a second', benchCreates);
+for (const { title, make } of writePath(isQuick)) await table(title, make);
 await table('prompts.similar end to end', () => benchSimilar(sizes, isQuick ? quick(20) : { rounds: 5, perRound: 60 }));
 await table('A call', () => benchCalls(isQuick ? quick(500) : { rounds: 5, perRound: 6_000 }));
 await table('A token`s check', () => benchAuth({ rounds: isQuick ? 1 : 5, distinct: isQuick ? 50 : 1_000 }));

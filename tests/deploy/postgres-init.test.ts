@@ -102,8 +102,8 @@ describe.skipIf(engineUnderTest === 'embedded' || !hasPsql)(
       ]);
     });
 
-    test('is all that the service needs: it migrates and serves as that role', async () => {
-      await using service = await startService({ env: { DATABASE_URL: ownUrl() } });
+    test('is all that the service needs: it migrates and serves as that role, behind row-level security', async () => {
+      await using service = await startService({ env: { DATABASE_URL: ownUrl(), ROW_SECURITY: 'required' } });
       const ada = await service.signUp();
       await ada.client.prompts.create.mutate({ text: 'kept by a plain role' });
       const { hits } = await ada.client.prompts.similar.query({ query: 'kept by a plain role' });

@@ -45,6 +45,7 @@ test(`${row}: kill -9 under eight writers loses no acknowledged prompt, doubles 
     doubled: verdict.doubled.length,
     'without an end': settled.unended,
     interrupted,
+    busy: load.busy,
     'ready ms, median': medianMs,
     'ready ms, most': maxMs,
     'ready CPU ms, most': spread(load.readyCpuMs).maxMs,

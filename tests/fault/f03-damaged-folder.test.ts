@@ -32,7 +32,7 @@ const spaces = async (db: Database): Promise<string[]> =>
   (await db.prisma.space.findMany({ orderBy: { id: 'asc' } })).map(({ name }) => name);
 
 /** A folder as a machine that went down leaves it: `kept` is in a backup, `late` only in the cluster. */
-async function leftOpen(root: string): Promise<{ config: Config['db']; former: string }> {
+async function leftOpen(root: string): Promise<{ config: Config['db']; former: string; index: string; next: string }> {
   const config = embeddedConfig(join(root, 'data'));
   const first = await openIn('one', config);
   await addSpace(first.db, 'kept');
@@ -41,6 +41,10 @@ async function leftOpen(root: string): Promise<{ config: Config['db']; former: s
   await cp(join(config.dataDir, 'pg'), former, { recursive: true });
   const second = await openIn('one', config);
   await addSpace(second.db, 'late');
+  const [facts] = await second.db.read<{ index: string; next: string }>(
+    `SELECT pg_relation_filepath('space_pkey') AS index, pg_snapshot_xmax(pg_current_snapshot())::text AS next`,
+    [],
+  );
   const mark = await readFile(join(config.dataDir, 'pg.open'));
   const backups = await readdir(join(config.dataDir, 'backups'));
   await second.db.close();
@@ -48,10 +52,10 @@ async function leftOpen(root: string): Promise<{ config: Config['db']; former: s
   // The backup of the clean close, which a power cut does not make.
   for (const name of await readdir(join(config.dataDir, 'backups')))
     if (!backups.includes(name)) await rm(join(config.dataDir, 'backups', name));
-  return { config, former };
+  return { config, former, index: facts?.index ?? '', next: facts?.next ?? '' };
 }
 
-/** Changes one byte in the middle of the last page of the file that holds the rows of `space`. */
+/** Changes one byte in the middle of a file's last page. */
 async function damage(config: Config['db'], file: string): Promise<void> {
   const handle = await open(join(config.dataDir, 'pg', file), 'r+');
   const { size } = await handle.stat();
@@ -60,13 +64,6 @@ async function damage(config: Config['db'], file: string): Promise<void> {
   buffer[0] = (buffer[0] ?? 0) ^ 0xff;
   await handle.write(buffer, 0, 1, at);
   await handle.close();
-}
-
-async function fileOf(config: Config['db'], relation: string): Promise<string> {
-  const { db } = await openIn('one', config);
-  const [row] = await db.read<{ path: string }>('SELECT pg_relation_filepath($1::regclass) AS path', [relation]);
-  await db.close();
-  return row?.path ?? '';
 }
 
 describe.skipIf(engineUnderTest === 'server')(
@@ -91,12 +88,8 @@ describe.skipIf(engineUnderTest === 'server')(
       timeout: 120_000,
     }, async () => {
       await using folder = await createTestFolder();
-      const { config } = await leftOpen(folder.path);
-      const mark = await readFile(join(config.dataDir, 'pg.open'));
-      const index = await fileOf(config, 'space_pkey');
-      await writeFile(join(config.dataDir, 'pg.open'), mark);
-      const [backup] = (await listBackups(config)).toReversed();
-      for (const { path, name } of await listBackups(config)) if (name !== backup?.name) await rm(path);
+      const { config, index } = await leftOpen(folder.path);
+      const [backup] = await listBackups(config);
       await damage(config, index);
       const { db, said } = await openIn('two', config);
       expect(await spaces(db)).toContain('kept');
@@ -114,12 +107,10 @@ describe.skipIf(engineUnderTest === 'server')(
       timeout: 120_000,
     }, async () => {
       await using folder = await createTestFolder();
-      const { config, former } = await leftOpen(folder.path);
-      const mark = JSON.parse(await readFile(join(config.dataDir, 'pg.open'), 'utf8')) as { next: string };
-      await writeFile(
-        join(config.dataDir, 'pg.open'),
-        JSON.stringify({ ...mark, next: `${Number(mark.next) + 1_000}` }),
-      );
+      const { config, former, next } = await leftOpen(folder.path);
+      const path = join(config.dataDir, 'pg.open');
+      // As it is renewed at each backup.
+      await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), next }));
       await rm(join(config.dataDir, 'pg'), { recursive: true });
       await cp(former, join(config.dataDir, 'pg'), { recursive: true });
       const { db, said } = await openIn('two', config);

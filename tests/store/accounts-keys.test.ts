@@ -135,6 +135,8 @@ describe('credentials', () => {
     let statements: string[] = [];
     const counting: Database = {
       engine: db.engine,
+      rowSecurity: db.rowSecurity,
+      within: (projectId) => db.within(projectId),
       prisma: db.prisma,
       pool: db.pool,
       transaction: (work) => db.transaction(work),

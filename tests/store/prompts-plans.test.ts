@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
 import { annIndexName, createAnnIndexSql } from '../../src/platform/db/ann-index.js';
+import type { Scoped } from '../../src/platform/db/database.js';
 import { activateFirst, ensureSpace } from '../../src/platform/db/space.js';
 import { EventLog } from '../../src/platform/events/log.js';
 import { PromptReads } from '../../src/features/prompts/store/reads.js';
@@ -69,10 +70,13 @@ const near: Search = {
   limit: 5,
   maxDistance: 2,
 };
-const plan = async ({ text, values }: Statement): Promise<string> => {
-  const rows = await test_.db.read<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
+const planIn = async (scope: Scoped, text: string, values: readonly unknown[]): Promise<string> => {
+  const rows = await scope.read<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 };
+/** As it runs: within the project that the statement is bound to, behind row-level security. */
+const plan = ({ text, values }: Statement): Promise<string> =>
+  planIn(test_.db.within(projects.find((id) => values.includes(id)) ?? ''), text, values);
 
 test.each([
   ['without a filter', {}],
@@ -108,7 +112,7 @@ test.each([
   // The exact lane stays away from it.
   expect(await plan(similarPrompts(large, { ...near, filter }))).not.toContain('ann_');
   await test_.db.read(`DROP INDEX ${annIndexName(large)}`, []);
-  const gone = await test_.db.read(statement.text, statement.values);
+  const gone = await test_.db.within(large.projectId).read(statement.text, statement.values);
   expect(gone).toMatchObject([{ id: null, found: 0, farthest: null }]);
 });
 
@@ -123,19 +127,21 @@ test('the exact lane finds every vector of a small project beside a large one', 
 test('a page of a list reads its index in order and sorts nothing', async () => {
   const text = await plan(listPrompts(tenant, { filter: {}, before: ids.uuid(), limit: 20 }));
   expect(text).toMatch(
-    /^Limit\n +-> +Nested Loop Left Join\n +-> +Index Scan( Backward)? using prompt_project_id_id_\w+ on prompt p/,
+    /^Limit\n( +InitPlan .*\n +-> +Result\n)* +-> +Nested Loop Left Join\n +-> +Index Scan( Backward)? using prompt_project_id_id_\w+ on prompt p/,
   );
 });
 
 test('a page of the feed reads an index of events and never the whole table', async () => {
-  const log = new EventLog({
-    ...test_.db,
+  const plans: string[] = [];
+  const planning = (scope: Scoped): Scoped => ({
+    ...scope,
     read: async (sql: string, values: readonly unknown[]) => {
-      plans.push(await plan({ text: sql, values } as unknown as Statement));
+      plans.push(await planIn(scope, sql, values));
       return [];
     },
   });
-  const plans: string[] = [];
+  const { db } = test_;
+  const log = new EventLog({ ...db, ...planning(db), within: (projectId) => planning(db.within(projectId)) });
   await test_.db.read(
     `INSERT INTO event (project_id, kind, prompt_id, view)
      SELECT $1::uuid, 'prompt.created', gen_random_uuid(), '{}' FROM generate_series(1, 3000)`,
@@ -144,8 +150,10 @@ test('a page of the feed reads an index of events and never the whole table', as
   await test_.db.read('ANALYZE event', []);
   await log.after({ xid: 1n, id: 0n }, [projects[0]], 50);
   await log.hasGated();
+  await log.afterOf(projects[0], { xid: 1n, id: 0n }, 50);
   expect(plans[0]).toMatch(/event_(project_id_)?xid_id_idx/);
   expect(plans[1]).toContain('event_xid_id_idx');
+  expect(plans[2]).toContain('event_project_id_xid_id_idx');
   expect(plans.join()).not.toContain('Seq Scan');
 });
 

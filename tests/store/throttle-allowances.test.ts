@@ -117,6 +117,14 @@ describe('what processes may take of a shared window', () => {
     expect(await admitted(takes)).toBe(5);
   });
 
+  it('a window that a clock ahead of the database began keeps nobody out for longer than a window (F23)', async () => {
+    const { allowances } = process({ second: 2, minute: 100 });
+    const name = fresh();
+    const sql = `INSERT INTO rate_limit (key, points, expire) VALUES ($1, 2, (extract(epoch FROM now()) * 1000)::bigint + 86400000)`;
+    await test.db.read(sql, [`second:${name}`]);
+    expect(await allowances.take(name)).toBeNull();
+  });
+
   it('a database that fails is said to every caller, and the next one asks again', async () => {
     let isDown = true;
     const db: Pick<Database, 'read'> = {

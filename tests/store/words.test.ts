@@ -67,8 +67,10 @@ const search = (more: Partial<WordSearch>): WordSearch => ({
   ...more,
 });
 
+/** As it runs: within the project that the statement is bound to, behind row-level security. */
 const plan = async ({ text, values }: Statement): Promise<string> => {
-  const rows = await test_.db.read<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
+  const projectId = projects.find((id) => values.includes(id)) ?? '';
+  const rows = await test_.db.within(projectId).read<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 };
 

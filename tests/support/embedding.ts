@@ -60,7 +60,7 @@ export function testEmbedder(deps: Pick<EmbedderDeps, 'model'> & Partial<Embedde
 }
 
 /** What a scripted thread does with a text it asked about. */
-export type Action = 'go' | 'die' | 'throw' | 'nan' | 'zero';
+export type Action = 'go' | 'die' | 'freeze' | 'fill' | 'throw' | 'nan' | 'zero';
 
 /** The test's end of the channel to its scripted threads. */
 export interface Script extends AsyncDisposable {
@@ -78,7 +78,7 @@ export interface Script extends AsyncDisposable {
 
 let channels = 0;
 
-/** An embedder over threads whose texts say what the model does: `ask:<name>`, `die`, `throw`, `nan`, `zero`, or fine. */
+/** An embedder over threads whose texts say what the model does: `ask:<name>`, an `Action`, or fine. */
 export function scripted(deps: Partial<EmbedderDeps> & { spaceName?: string } = {}): Script {
   channels += 1;
   const channelName = `scripted-${process.pid}-${channels}`;

@@ -22,6 +22,11 @@ function actionOf(text) {
 const unit = () => Float32Array.of(1, 0, 0, 0);
 const actions = {
   die: () => process.exit(13),
+  freeze: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
+  fill: () => {
+    const kept = [];
+    for (;;) kept.push(new Array(100_000).fill(kept.length));
+  },
   throw: () => {
     throw new Error('as the text says');
   },
@@ -36,7 +41,8 @@ const model = {
     const embedded = [];
     for (const text of texts) {
       await giveWay();
-      const vector = (actions[await actionOf(text)] ?? unit)();
+      const [action] = (await actionOf(text)).split(' ');
+      const vector = (actions[action] ?? unit)();
       embedded.push({ vector, isTruncated: text === 'long' });
     }
     return embedded;

@@ -92,7 +92,7 @@ export class FeedReader {
   async #replay(last: EventPosition): Promise<StoredEvent[]> {
     this.#live = [];
     this.#isBehind = false;
-    const events = await this.#deps.events.after(last, [this.#projectId], replayPageSize);
+    const events = await this.#deps.events.afterOf(this.#projectId, last, replayPageSize);
     if (events.length === replayPageSize) this.#isBehind = true;
     return events;
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
+import { Rounds } from '../../kernel/rounds.js';
 import type { Database, Tx } from '../../platform/db/database.js';
 import type { ServingSpace, Spaces } from '../../platform/embedding/spaces.js';
 import type { Log } from '../../platform/log.js';
@@ -51,19 +52,23 @@ interface Sweeps {
  */
 export class IndexingService {
   readonly #deps: IndexingDeps;
-  readonly #closing = new AbortController();
   readonly #sweeps = new Map<number, Sweeps>();
-  #timer: NodeJS.Timeout | undefined;
-  #round: Promise<void> | undefined;
-  #isAgain = false;
+  readonly #rounds: Rounds;
 
   constructor(deps: IndexingDeps) {
     this.#deps = deps;
+    this.#rounds = new Rounds({
+      run: (isAsked) => this.#index(isAsked),
+      onFailed: (cause) => {
+        deps.log.warn({ err: cause }, 'indexing stopped; trying again');
+        return retryMs;
+      },
+    });
   }
 
   /** Looks for prompts without a vector now, and again once the present round is over. */
   wake(): void {
-    this.#begin(true);
+    this.#rounds.wake();
   }
 
   /**
@@ -83,7 +88,7 @@ export class IndexingService {
   async fillIn(tx: Tx, space: ServingSpace, refusedIds: readonly string[]): Promise<boolean> {
     const missing = await new IndexingStore(this.#deps.db, space).missing(tx, refusedIds, fillInMost + 1);
     if (missing.length > fillInMost) return false;
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(fillInMs)]);
+    const signal = AbortSignal.any([this.#rounds.signal, AbortSignal.timeout(fillInMs)]);
     try {
       await this.#batches(space).storeIn(tx, missing, signal);
       return true;
@@ -95,47 +100,22 @@ export class IndexingService {
   }
 
   /** Stops after the batch that runs. */
-  async close(): Promise<void> {
-    this.#closing.abort();
-    clearTimeout(this.#timer);
-    await this.#round;
+  close(): Promise<void> {
+    return this.#rounds.close();
   }
 
-  #begin(isAsked: boolean): void {
-    if (this.#closing.signal.aborted) return;
-    if (this.#round !== undefined) {
-      this.#isAgain = true;
-      return;
-    }
-    clearTimeout(this.#timer);
-    this.#isAgain = false;
-    this.#round = this.#index(isAsked).then(
-      () => this.#rest(this.#deps.spaces.others().length > 0 ? tailIntervalMs : sweepIntervalMs),
-      (cause: unknown) => {
-        this.#deps.log.warn({ err: cause }, 'indexing stopped; trying again');
-        this.#rest(retryMs);
-      },
-    );
-  }
-
-  #rest(delayMs: number): void {
-    this.#round = undefined;
-    if (this.#closing.signal.aborted) return;
-    if (this.#isAgain) return this.wake();
-    this.#timer = setTimeout(() => this.#begin(false), delayMs);
-    this.#timer.unref();
-  }
-
-  async #index(isAsked: boolean): Promise<void> {
+  /** One round; answers how long to rest after it. */
+  async #index(isAsked: boolean): Promise<number> {
     const { spaces, log } = this.#deps;
     const active = spaces.active();
     // A process without the model of the space that serves leaves it to the others.
     const count = spaces.canServe(active) ? await this.#sweep(active, isAsked, () => true) : 0;
     if (count > 0) log.info({ prompts: count, space: active.name }, 'indexed prompts that had no vector');
     for (const space of spaces.others()) {
-      if (this.#isAgain || this.#closing.signal.aborted) return;
+      if (this.#rounds.isAgain || this.#rounds.signal.aborted) break;
       await this.#fill(space);
     }
+    return spaces.others().length > 0 ? tailIntervalMs : sweepIntervalMs;
   }
 
   /** Goes on with a space until it is full, or until the one that serves has work, or another process has the claim. */
@@ -143,9 +123,9 @@ export class IndexingService {
     const { db, processId } = this.#deps;
     const store = new IndexingStore(db, space);
     try {
-      await this.#sweep(space, false, async () => !this.#isAgain && (await store.claim(processId)));
+      await this.#sweep(space, false, async () => !this.#rounds.isAgain && (await store.claim(processId)));
     } finally {
-      if (this.#closing.signal.aborted) await store.release(processId).catch(() => undefined);
+      if (this.#rounds.signal.aborted) await store.release(processId).catch(() => undefined);
     }
   }
 
@@ -182,7 +162,7 @@ export class IndexingService {
       const prompts = await store.next(lastId, batches.size);
       const last = prompts.at(-1);
       if (last === undefined) return { count, isDone: true, lastId };
-      if (this.#closing.signal.aborted || !(await mayStore())) return { count, isDone: false, lastId };
+      if (this.#rounds.signal.aborted || !(await mayStore())) return { count, isDone: false, lastId };
       count += await batches.store(prompts);
       lastId = last.id;
       onFilled(space, { isFull: false });
@@ -200,6 +180,6 @@ export class IndexingService {
 
   #batches(space: ServingSpace): FillBatches {
     const { db, log } = this.#deps;
-    return new FillBatches({ db, log, space, signal: this.#closing.signal });
+    return new FillBatches({ db, log, space, signal: this.#rounds.signal });
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../kernel/clock.js';
+import { Rounds } from '../../kernel/rounds.js';
 import type { Database } from '../../platform/db/database.js';
 import type { Spaces } from '../../platform/embedding/spaces.js';
 import type { Log } from '../../platform/log.js';
@@ -31,18 +32,22 @@ export interface LargeProjectsDeps {
 export class LargeProjects {
   readonly #deps: LargeProjectsDeps;
   readonly #beliefs: AnnBeliefs;
-  readonly #closing = new AbortController();
+  readonly #rounds: Rounds;
   /** Projects that a search compared so many vectors of, by space. */
   readonly #noticed = new Map<string, number>();
-  #timer: NodeJS.Timeout | undefined;
-  #round: Promise<void> | undefined;
-  #isAgain = false;
   #afterId: string | undefined;
   #quiet: { mark: string; sinceMs: number } | undefined;
 
   constructor(deps: LargeProjectsDeps) {
     this.#deps = deps;
     this.#beliefs = new AnnBeliefs(deps);
+    this.#rounds = new Rounds({
+      run: () => this.#tend(),
+      onFailed: (cause) => {
+        deps.log.warn({ err: cause }, 'tending the indexes of large projects failed; trying again');
+        return roundIntervalMs;
+      },
+    });
   }
 
   /** Learns which indexes there are, and begins to tend them. */
@@ -71,48 +76,27 @@ export class LargeProjects {
 
   /** Tends the indexes now, and again once the present round is over. */
   wake(): void {
-    if (this.#closing.signal.aborted) return;
-    if (this.#round !== undefined) {
-      this.#isAgain = true;
-      return;
-    }
-    clearTimeout(this.#timer);
-    this.#isAgain = false;
-    this.#round = this.#tend()
-      .catch((cause: unknown) => {
-        if (!this.#closing.signal.aborted)
-          this.#deps.log.warn({ err: cause }, 'tending the indexes of large projects failed; trying again');
-        return roundIntervalMs;
-      })
-      .then((delayMs) => this.#rest(delayMs));
+    this.#rounds.wake();
   }
 
   /** Stops; a build that is on is cancelled (server) or waited for (embedded). */
   async close(): Promise<void> {
-    this.#closing.abort();
-    clearTimeout(this.#timer);
+    const ended = this.#rounds.close();
     await this.#beliefs.close();
-    await this.#round;
-  }
-
-  #rest(delayMs: number): void {
-    this.#round = undefined;
-    if (this.#closing.signal.aborted) return;
-    if (this.#isAgain) return this.wake();
-    this.#timer = setTimeout(() => this.wake(), delayMs).unref();
+    await ended;
   }
 
   /** One round, if no other process is at it. Answers when the next is due. */
   #tend(): Promise<number> {
     const { db, minVectors, spaces, log, clock, observer } = this.#deps;
-    return db.alone(this.#closing.signal, async (connection) => {
+    return db.alone(this.#rounds.signal, async (connection) => {
       const store = new AnnStore(connection, db.engine);
       if (!(await store.tryLock())) return roundIntervalMs;
       try {
         const mayBuild = db.engine === 'server' || (await this.#isQuiet(store));
         const spaceId = spaces.active().id;
         const noticed = [...this.#noticed].flatMap(([projectId, of]) => (of === spaceId ? [projectId] : []));
-        const keeping = { store, log, clock, observer, minVectors, spaceId, mayBuild, signal: this.#closing.signal };
+        const keeping = { store, log, clock, observer, minVectors, spaceId, mayBuild, signal: this.#rounds.signal };
         const { nextAfterId, isWaiting } = await keepIndexes(keeping, { noticed, afterId: this.#afterId });
         this.#afterId = nextAfterId;
         if (!isWaiting) this.#noticed.clear();

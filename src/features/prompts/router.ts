@@ -3,6 +3,7 @@ import { projectProcedure, router } from '../../rpc/procedures.js';
 import { subscription } from '../../rpc/subscription.js';
 import {
   CreatePromptInput,
+  ImportPromptsInput,
   ListPromptsInput,
   PromptIdInput,
   RegeneratePromptInput,
@@ -29,6 +30,7 @@ export const createPromptRouter = (prompts: PromptService) =>
         );
         for await (const { id, event } of items) yield tracked(id, event);
       }),
+    import: writing.input(ImportPromptsInput).mutation(({ ctx, input }) => prompts.import(ctx.access, input)),
     get: reading.input(PromptIdInput).query(({ ctx, input }) => prompts.get(ctx.access, input.id)),
     responses: reading.input(PromptIdInput).query(({ ctx, input }) => prompts.responses(ctx.access, input.id)),
     list: reading.input(ListPromptsInput.prefault({})).query(({ ctx, input }) => prompts.list(ctx.access, input)),

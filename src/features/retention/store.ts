@@ -16,15 +16,15 @@ const lockKeys = [7_265_746, 1] as const;
 
 /** How long projects keep what. */
 export class RetentionStore {
-  readonly #db: Pick<Database, 'read'>;
+  readonly #db: Pick<Database, 'read' | 'within'>;
 
-  constructor(db: Pick<Database, 'read'>) {
+  constructor(db: Pick<Database, 'read' | 'within'>) {
     this.#db = db;
   }
 
   /** A project's settings; null when it is gone. */
   async days(projectId: string): Promise<RetentionDays | null> {
-    const [row] = await this.#db.read<RetentionDays>(
+    const [row] = await this.#db.within(projectId).read<RetentionDays>(
       `SELECT prompt_retention_days AS "promptDays", response_retention_days AS "responseDays",
          event_retention_days AS "eventDays"
        FROM project WHERE id = $1`,
@@ -49,7 +49,7 @@ export class RetentionStore {
    * Cost: index range scans on (project_id, created_at); events, which have no such index, are the project's all.
    */
   async doomed(projectId: string, days: RetentionDays): Promise<DoomedRow[]> {
-    return this.#db.read<DoomedRow>(
+    return this.#db.within(projectId).read<DoomedRow>(
       `SELECT 'prompts' AS kind, count(*)::int AS count, min(created_at) AS oldest FROM prompt
        WHERE project_id = $1::uuid AND status <> 'pending' AND created_at < now() - make_interval(days => $2::int)
        UNION ALL

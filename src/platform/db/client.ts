@@ -3,7 +3,8 @@ import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
 import type { Ids } from '../../kernel/ids.js';
-import type { Connection, Database, Tx } from './database.js';
+import type pg from 'pg';
+import type { Connection, Database, Scoped, Tx } from './database.js';
 import { openEmbedded } from './embedded.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { isRetryable, toFault } from './faults.js';
@@ -16,6 +17,7 @@ import {
   readMigrations,
 } from './migrate.js';
 import { ownThreadUrl } from './pglite.js';
+import { enterScope, ScopedQuery } from './scoped-query.js';
 import { openServer } from './server.js';
 import type { OnStatement } from './statement-times.js';
 
@@ -86,6 +88,24 @@ class PostgresDatabase implements Database {
     return this.#engine.pool;
   }
 
+  get rowSecurity(): Database['rowSecurity'] {
+    return this.#engine.rowSecurity;
+  }
+
+  within(projectId: string): Scoped {
+    const scope = { role: this.rowSecurity.role, projectId };
+    return {
+      read: <Row extends object>(text: string, values: readonly unknown[]) =>
+        // A query of one's own making is taken as it is, which the types do not say.
+        this.#rows<Row>(this.pool.query(new ScopedQuery({ text, values }, scope) as unknown as pg.QueryConfig<never>)),
+      transaction: (work) =>
+        this.transaction(async (tx) => {
+          await tx.$executeRaw(enterScope(scope));
+          return work(tx);
+        }),
+    };
+  }
+
   async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
@@ -96,9 +116,13 @@ class PostgresDatabase implements Database {
     }
   }
 
-  async read<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]> {
+  read<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]> {
+    return this.#rows<Row>(this.pool.query<Row>(sql, [...values]));
+  }
+
+  async #rows<Row extends object>(asked: Promise<{ rows: object[] }>): Promise<Row[]> {
     try {
-      return (await this.pool.query<Row>(sql, [...values])).rows;
+      return (await asked).rows as Row[];
     } catch (error) {
       throw toFault(error);
     }

@@ -56,7 +56,7 @@ export async function openCluster(deps: ClusterDeps): Promise<PgliteThread> {
   } catch (cause) {
     if (!(cause instanceof FolderError)) throw cause;
     requireRoom(folder, cause);
-    return await replaceDamaged(deps, cause, left);
+    return replaceDamaged(deps, cause, left);
   }
 }
 

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Prisma, PrismaClient } from './generated/client.js';
+import type { RowSecurity } from './row-security.js';
 
 /** What runs inside a transaction. Never mix it with the outer client: the embedded engine has one session. */
 export type Tx = Prisma.TransactionClient;
@@ -10,13 +11,28 @@ export interface Connection {
   query<Row extends object>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
+/** The database as one project may see it. */
+export interface Scoped {
+  /** As `Database.read`. Cost: one round trip, as without a scope. */
+  read<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]>;
+  /** As `Database.transaction`. Cost: one statement more. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+}
+
 /** The database, whichever engine serves it; above this line there is one code path. */
 export interface Database {
   readonly engine: 'embedded' | 'server';
+  /** Whether row-level security binds what runs within a project; if not, why not. */
+  readonly rowSecurity: RowSecurity;
   /** For writes and rare reads. */
   readonly prisma: PrismaClient;
   /** The pool that Prisma's adapter shares; for hot reads outside transactions. */
   readonly pool: pg.Pool;
+  /**
+   * The database within a project: whatever runs there sees and changes rows of that project alone, even where a
+   * statement forgets to say so. All work on behalf of a project runs so; what works over all of them uses the rest.
+   */
+  within(projectId: string): Scoped;
   /**
    * Runs `work` in one transaction and commits it.
    *

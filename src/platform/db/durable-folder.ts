@@ -37,7 +37,7 @@ export class DurableFolder extends NodeFS {
       const disk = (module.FS.filesystems as { NODEFS: DiskFileSystem }).NODEFS;
       disk.stream_ops.fsync = (file) => sync(file, disk);
     };
-    return { emscriptenOpts: { ...made.emscriptenOpts, preRun: [...steps, complete as (typeof steps)[number]] } };
+    return { emscriptenOpts: { ...made.emscriptenOpts, preRun: [...steps, complete] } };
   }
 }
 

@@ -14,6 +14,7 @@ import { lockFolder, type Unlock } from './lock.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import { readBootId, removeOpenMark, writeOpenMark } from './open-mark.js';
 import { type PgliteThread, startThread } from './pglite.js';
+import { loginOf, type RowSecurity, raiseRowSecurity } from './row-security.js';
 import { connectionTo, withSession } from './session.js';
 import { type OnStatement, timeStatements } from './statement-times.js';
 import { ThreadKeeper } from './thread-keeper.js';
@@ -59,14 +60,14 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
     const bootId = deps.bootId === undefined ? await readBootId() : deps.bootId;
     const thread = await openCluster({ ...deps, folder, bootId, seedTarball: deps.seedTarball });
     try {
-      const schema = await migrateThrough(thread, folder, deps);
+      const migrated = await migrateThrough(thread, folder, deps);
       const keeper = new ThreadKeeper(thread, {
         reopen: () => startThread(deps.threadUrl, { folder: folder.cluster }, reopenDeadlineMs),
         folder: folder.root,
         statementTimeoutMs: deps.config.statementTimeoutMs,
         log: deps.log,
       });
-      return await serve({ ...deps, bootId, folder, schema, keeper, unlock }).catch(async (cause: unknown) => {
+      return await serve({ ...deps, ...migrated, bootId, folder, keeper, unlock }).catch(async (cause: unknown) => {
         await keeper.close();
         throw cause;
       });
@@ -80,23 +81,30 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
   }
 }
 
-/** The newest migration that is applied now. */
-async function migrateThrough(thread: PgliteThread, folder: DataFolder, deps: EmbeddedDeps): Promise<string | null> {
+interface Migrated {
+  /** The newest migration that is applied now. */
+  schema: string | null;
+  rowSecurity: RowSecurity;
+}
+
+async function migrateThrough(thread: PgliteThread, folder: DataFolder, deps: EmbeddedDeps): Promise<Migrated> {
   const { config, ids, log, migrations } = deps;
   return withSession(thread, async (client) => {
     const backup = config.isBackupWaived
       ? null
       : observed(() => makeEmbeddedBackup({ ...deps, folder, thread, client }, 'migration'), deps.onBackup);
-    const migrated = await underMigrationLock(client, () => migrate(client, { migrations, ids, backup }));
-    if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
-    return newestMigration(client);
+    return underMigrationLock(client, async () => {
+      const migrated = await migrate(client, { migrations, ids, backup });
+      if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
+      const rowSecurity = await raiseRowSecurity(client, { login: loginOf(config), mode: config.rowSecurity, log });
+      return { schema: await newestMigration(client), rowSecurity };
+    });
   });
 }
 
-interface ServeDeps extends EmbeddedDeps {
+interface ServeDeps extends EmbeddedDeps, Migrated {
   bootId: string | null;
   folder: DataFolder;
-  schema: string | null;
   keeper: ThreadKeeper;
   unlock: Unlock;
 }
@@ -118,6 +126,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
   return {
     kind: 'embedded',
     pool,
+    rowSecurity: deps.rowSecurity,
     isAlive: () => keeper.isAlive,
     listen: (channel, onWake) => bell.listen(pool, channel, onWake),
     alone: (_, work) => aloneEmbedded(pool, (connection) => keeper.long(() => work(connection))),

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Connection } from './database.js';
+import type { RowSecurity } from './row-security.js';
 
 /** What the database tells of itself, in pino's shape. */
 export interface DatabaseLog {
@@ -12,6 +13,7 @@ export interface DatabaseLog {
 export interface Engine {
   readonly kind: 'embedded' | 'server';
   readonly pool: pg.Pool;
+  readonly rowSecurity: RowSecurity;
   /** False while this engine has ended by itself and is not open again. */
   isAlive(): boolean;
   listen(channel: string, onWake: (payload: string) => void): Promise<() => Promise<void>>;

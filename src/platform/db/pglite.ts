@@ -74,6 +74,7 @@ export class PgliteThread {
   /** Resolves when the thread has ended, with the error that ended it, if any. */
   readonly ended: Promise<Error | undefined>;
   #isAlive = true;
+  readonly #streams = new Set<Duplex>();
 
   constructor(worker: Worker) {
     this.#worker = worker;
@@ -85,6 +86,8 @@ export class PgliteThread {
     this.ended = new Promise((resolve) => {
       worker.once('exit', () => {
         this.#isAlive = false;
+        // A port that was on its way to the thread is not always closed with it.
+        for (const stream of this.#streams) stream.destroy();
         resolve(cause);
       });
     });
@@ -97,12 +100,15 @@ export class PgliteThread {
 
   /** A stream that `pg` uses as its socket. */
   connect(): Duplex {
-    return new PortStream(() => {
+    const stream = new PortStream(() => {
       if (!this.#isAlive) return undefined;
       const { port1, port2 } = new MessageChannel();
+      this.#streams.add(stream);
       this.#post({ type: 'connect', port: port2 }, port2);
       return port1;
     });
+    stream.once('close', () => this.#streams.delete(stream));
+    return stream;
   }
 
   /** Writes a copy of the folder to `file`. Ask only while no transaction is open. Cost: the session is taken meanwhile. */
@@ -122,6 +128,7 @@ export class PgliteThread {
 
   /** Ends the thread at once, whatever it does: what was acknowledged is in its files, as after a kill. */
   async end(): Promise<void> {
+    this.#isAlive = false;
     await this.#worker.terminate();
   }
 

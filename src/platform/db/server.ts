@@ -6,6 +6,7 @@ import { aloneOnServer } from './alone.js';
 import type { DatabaseLog, Engine } from './engine.js';
 import { type Migration, migrate, underMigrationLock } from './migrate.js';
 import { observed } from './backups.js';
+import { loginOf, type RowSecurity, raiseRowSecurity } from './row-security.js';
 import { withConnection } from './scratch-database.js';
 import { makeServerBackup } from './server-backups.js';
 import { ServerBell } from './server-bell.js';
@@ -38,7 +39,9 @@ interface ServerDeps {
  */
 export async function openServer(deps: ServerDeps): Promise<Engine> {
   const { config, log } = deps;
-  await withConnection(config.directUrl ?? '', 'promptwell-migrate', (direct) => migrateServer(direct, deps));
+  const rowSecurity = await withConnection(config.directUrl ?? '', 'promptwell-migrate', (direct) =>
+    migrateServer(direct, deps),
+  );
   const { clock, onStatement } = deps;
   const pulse = new ServerPulse({ clock, log, onStatement, connectionString: config.directUrl ?? '' });
   const pool = openPool(config, () => pulse.isAway);
@@ -47,6 +50,7 @@ export async function openServer(deps: ServerDeps): Promise<Engine> {
   return {
     kind: 'server',
     pool,
+    rowSecurity,
     isAlive: () => true,
     listen: (channel, onWake) => bell.listen(channel, onWake),
     alone: (signal, work) => aloneOnServer({ directUrl: config.directUrl, pool, signal }, work),
@@ -58,18 +62,19 @@ export async function openServer(deps: ServerDeps): Promise<Engine> {
   };
 }
 
-async function migrateServer(direct: pg.Client, deps: ServerDeps): Promise<void> {
+async function migrateServer(direct: pg.Client, deps: ServerDeps): Promise<RowSecurity> {
   const { clock, config, ids, log, migrations } = deps;
   const backup = config.isBackupWaived
     ? null
     : observed(() => makeServerBackup({ config, clock, ids, client: direct }, 'migration'), deps.onBackup);
   await requireServerVersion(direct);
   // CREATE EXTENSION needs the lock, too: IF NOT EXISTS fails when two processes do it at once.
-  const migrated = await underMigrationLock(direct, async () => {
+  return underMigrationLock(direct, async () => {
     await requireExtension(direct);
-    return migrate(direct, { migrations, ids, backup });
+    const migrated = await migrate(direct, { migrations, ids, backup });
+    if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
+    return raiseRowSecurity(direct, { login: loginOf(config), mode: config.rowSecurity, log });
   });
-  if (migrated.applied.length > 0) log.info(migrated, 'migrations applied');
 }
 
 async function requireServerVersion(client: pg.Client): Promise<void> {

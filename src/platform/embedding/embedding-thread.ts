@@ -7,7 +7,20 @@ interface EmbeddingThreadDeps {
   /** The compiled entry file. */
   url: URL;
   model: ModelChoice;
+  /** How long it may owe an answer, or its model, without a sign of life. */
+  patience: ThreadPatience;
 }
+
+/** How long a thread is waited for, in looks that are a second apart. */
+export interface ThreadPatience {
+  /** Silent looks while it has a batch; a piece of work takes some 15 ms, and a busy thread tells that it lives. */
+  silentLooks: number;
+  /** Looks until it has loaded its model. */
+  loadingLooks: number;
+}
+
+/** Looks, not a clock: when the whole process stood still, its threads did too, and only one look was missed. */
+const lookMs = 1_000;
 
 interface Pending {
   resolve(embedded: EmbeddedText[]): void;
@@ -17,7 +30,8 @@ interface Pending {
 /**
  * One worker thread with a model, seen from outside.
  *
- * It is never terminated: a worker killed inside onnxruntime's `run()` takes the whole process with it (SIGABRT).
+ * It is never terminated: a worker killed inside onnxruntime's `run()` takes the whole process with it (SIGABRT). One that
+ * gives no sign of life counts as gone and is left alone; should it wake up, it finds the word to stop.
  */
 export class EmbeddingThread {
   /** Settles true when the model is loaded, false when the thread died before. */
@@ -28,10 +42,16 @@ export class EmbeddingThread {
   readonly #dimensions: number;
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
+  readonly #patience: ThreadPatience;
+  readonly #looking: NodeJS.Timeout;
+  #onGone: (cause: Error) => void = () => undefined;
+  #silentLooks = 0;
+  #isReady = false;
   #isGone = false;
   #death = new Error('The thread exited.');
 
-  constructor({ url, model }: EmbeddingThreadDeps) {
+  constructor({ url, model, patience }: EmbeddingThreadDeps) {
+    this.#patience = patience;
     this.#dimensions = model.space.dimensions;
     // SHARE_ENV: transformers.js sets ORT_DISABLE_TELEMETRY, and onnxruntime reads it from the real environment only.
     this.#worker = new Worker(url, { workerData: model, env: SHARE_ENV, name: 'embedding' });
@@ -39,23 +59,24 @@ export class EmbeddingThread {
       this.#death = cause instanceof Error ? cause : new Error(String(cause));
     });
     this.gone = new Promise((resolve) => {
-      this.#worker.once('exit', () => {
-        this.#isGone = true;
-        for (const pending of this.#pending.values()) pending.reject(this.#death);
-        this.#pending.clear();
-        resolve(this.#death);
-      });
+      this.#onGone = resolve;
     });
+    this.#worker.once('exit', () => this.#end());
     this.ready = new Promise((resolve) => {
       this.#worker.on('message', (message: FromThread) => {
-        if (message.type === 'ready') resolve(true);
-        else this.#settle(message);
+        this.#silentLooks = 0;
+        if (message.type === 'ready') {
+          this.#isReady = true;
+          resolve(true);
+        } else if (message.type !== 'alive') this.#settle(message);
       });
       void this.gone.then(() => resolve(false));
     });
+    this.#looking = setInterval(() => this.#look(), lookMs);
+    this.#looking.unref();
   }
 
-  /** True once the thread has exited; a batch given to it then would never be answered. */
+  /** True once the thread has exited or is given up; a batch given to it then would never be answered. */
   get isGone(): boolean {
     return this.#isGone;
   }
@@ -80,11 +101,31 @@ export class EmbeddingThread {
     await this.gone;
   }
 
+  #look(): void {
+    const owes = !this.#isReady || this.#pending.size > 0;
+    this.#silentLooks = owes ? this.#silentLooks + 1 : 0;
+    const { silentLooks, loadingLooks } = this.#patience;
+    if (this.#silentLooks < (this.#isReady ? silentLooks : loadingLooks)) return;
+    this.#death = new Error(`The thread gave no sign of life for ${this.#silentLooks} s.`);
+    this.#post({ type: 'stop' });
+    this.#worker.unref();
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    clearInterval(this.#looking);
+    for (const pending of this.#pending.values()) pending.reject(this.#death);
+    this.#pending.clear();
+    this.#onGone(this.#death);
+  }
+
   #post(message: ToThread): void {
     this.#worker.postMessage(message);
   }
 
-  #settle(message: Exclude<FromThread, { type: 'ready' }>): void {
+  #settle(message: Exclude<FromThread, { type: 'ready' | 'alive' }>): void {
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if (message.type === 'failed') {

@@ -12,8 +12,9 @@ import type {
   EmbedOptions,
   ForgottenTexts,
 } from './embedder.js';
-import { EmbeddingThread } from './embedding-thread.js';
+import { EmbeddingThread, type ThreadPatience } from './embedding-thread.js';
 import type { ModelChoice } from './protocol.js';
+import { Strikes } from './strikes.js';
 import { type Job, urgencies, WaitingRoom } from './waiting-room.js';
 
 /** What the embedder is made of. */
@@ -27,7 +28,12 @@ export interface EmbedderDeps {
   observer: EmbeddingObserver;
   /** The compiled thread; default: the one beside this file. Tests, which run from source, name theirs. */
   threadUrl?: URL;
+  /** Default: `patience` below. */
+  patience?: ThreadPatience;
 }
+
+/** In seconds. A text that freezes its thread, alone and before with others, is given up within the minute. */
+const patience: ThreadPatience = { silentLooks: 15, loadingLooks: 45 };
 
 /** Waits between starts of a thread that dies while loading: first, and at most (doubling). */
 const firstRestartMs = 100;
@@ -41,9 +47,10 @@ const longestRetryMs = 30_000;
  * An embedder whose model runs in worker threads; starts loading at once and queues texts meanwhile.
  *
  * Shape: a text waits in one of two lanes, interactive always first; what queued while a thread was busy is its next
- * micro-batch. A batch whose thread died, or which threw, is tried again once, text by text on an idle thread.
+ * micro-batch. A batch whose thread died or froze, or which threw, is tried again once, text by text on an idle thread.
  * Cost: a cached text costs a hash; a text asked for twice at once within a scope is embedded once.
- * Faults: those of `Embedder.embed`, and `unprocessable` for a text that fails or kills its thread twice.
+ * Faults: those of `Embedder.embed`, and `unprocessable` for a text that fails or kills its thread twice; asked for
+ * again it has one more try, alone, and none after that.
  */
 export function createEmbedder(deps: EmbedderDeps): Embedder {
   return new EmbeddingPool(deps);
@@ -68,6 +75,7 @@ class EmbeddingPool implements Embedder {
   readonly #deps: EmbedderDeps;
   readonly #room: WaitingRoom;
   readonly #cache = new VectorCache();
+  readonly #strikes = new Strikes();
   readonly #threads = new Set<EmbeddingThread>();
   readonly #seats = new Set<Seat>();
   readonly #keepers: Promise<void>[];
@@ -108,6 +116,7 @@ class EmbeddingPool implements Embedder {
 
   forget(what?: ForgottenTexts): void {
     this.#cache.forget(what);
+    this.#strikes.forget(what);
     this.#room.forget((key) => isForgotten(key, what));
   }
 
@@ -119,9 +128,11 @@ class EmbeddingPool implements Embedder {
   /** Embeds texts by key. Rejects as soon as one of them fails; the others run on and end in the cache. */
   async #make(texts: ReadonlyMap<string, string>, lane: EmbeddingLane, signal?: AbortSignal): Promise<MadeText[]> {
     if (texts.size === 0) return [];
+    if ([...texts.keys()].some((key) => this.#strikes.isOut(key))) throw unembeddable(new Error('It failed before.'));
     if (this.#startFailure !== undefined && this.#seats.size === 0) throw cannotStart(this.#startFailure);
     const jobs = this.#room.admit(texts, lane);
     if (jobs === null) throw full(this.#retryAfterMs(lane));
+    for (const job of jobs) if (this.#strikes.isSuspect(job.key)) this.#room.suspect(job);
     const waits = jobs.map((job) => ({ key: job.key, ...this.#room.wait(job) }));
     const leave = (): void => {
       for (const wait of waits) wait.leave(cancelled());
@@ -177,10 +188,12 @@ class EmbeddingPool implements Embedder {
 
   #finish(job: Job, embedded: EmbeddedText): void {
     if (job.isKept) this.#cache.set(job.key, embedded);
+    this.#strikes.clear(job.key);
     this.#room.resolve(job, embedded);
   }
 
   #blame(job: Job, cause: unknown): void {
+    if (job.isSuspect) this.#strikes.add(job.key);
     if (job.isSuspect) this.#room.reject(job, unembeddable(cause));
     else this.#room.retryAlone(job);
   }
@@ -214,7 +227,7 @@ class EmbeddingPool implements Embedder {
   /** One thread's life; tells whether it ever loaded its model. */
   async #superviseThread(): Promise<boolean> {
     const url = this.#deps.threadUrl ?? new URL('./thread.js', import.meta.url);
-    const thread = new EmbeddingThread({ url, model: this.#deps.model });
+    const thread = new EmbeddingThread({ url, model: this.#deps.model, patience: this.#deps.patience ?? patience });
     const seat: Seat = { thread, busy: new Set(), isTrying: false };
     this.#threads.add(thread);
     const isReady = await thread.ready;

@@ -42,5 +42,9 @@ export interface EmbeddedMessage {
   isTruncated: boolean[];
 }
 
-/** What a thread tells the pool. `failed` means that the batch threw and the thread lives on. */
-export type FromThread = { type: 'ready' } | EmbeddedMessage | { type: 'failed'; id: number; message: string };
+/** What a thread tells the pool. `failed` means that the batch threw and the thread lives on; `alive`, that it works. */
+export type FromThread =
+  | { type: 'ready' }
+  | { type: 'alive' }
+  | EmbeddedMessage
+  | { type: 'failed'; id: number; message: string };

@@ -6,15 +6,26 @@ import type { EmbeddedMessage, EmbeddingModel, EmbedMessage, FromThread, ToThrea
 /** How far from 1 the length of a vector may be: float32 rounding over 384 dimensions stays below 1e-6. */
 const unitTolerance = 1e-3;
 
+/** How often a thread that works says so. */
+const aliveMs = 1_000;
+
 /**
- * Serves `model` on `port` until a `stop` message: says `ready`, then answers every batch once, in any order.
+ * Serves `model` on `port` until a `stop` message: says `ready`, then answers every batch once, in any order,
+ * and says each second that it is alive while it gets from one piece of work to the next.
  *
  * Shape: batches interleave where the model gives way, the most urgent first; vectors leave in transferred buffers.
  * Faults: none are thrown; a batch that throws, or whose vectors are not finite and of length 1, is answered `failed`.
  */
 export function serve(port: MessagePort, model: EmbeddingModel): void {
   const running = new Map<Promise<void>, number>();
+  let saidMs = performance.now();
+  const sayAlive = (): void => {
+    if (performance.now() - saidMs < aliveMs) return;
+    saidMs = performance.now();
+    post(port, { type: 'alive' });
+  };
   const giveWay = async (urgency: number): Promise<void> => {
+    sayAlive();
     await setImmediate();
     for (;;) {
       const urgent = [...running].find(([, other]) => other < urgency);

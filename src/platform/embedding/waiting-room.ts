@@ -124,6 +124,14 @@ export class WaitingRoom {
     this.#forgetIfUnwanted(job);
   }
 
+  /** Puts a waiting job of a text that failed before in line to be tried alone. */
+  suspect(job: Job): void {
+    if (!job.isWaiting || job.isSuspect) return;
+    this.#leaveLine(job);
+    job.isSuspect = true;
+    this.#enter(job);
+  }
+
   /** Marks the jobs whose vectors are not to be kept. */
   forget(isMeant: (key: string) => boolean): void {
     for (const job of this.#jobs.values()) if (isMeant(job.key)) job.isKept = false;

@@ -34,7 +34,19 @@ export class EventLog {
    * Cost: one index range scan on (project_id, xid, id), or on (xid, id) for many projects.
    */
   async after(position: EventPosition, projectIds: readonly string[], limit: number): Promise<StoredEvent[]> {
-    const rows = await this.#db.read<EventRow>(
+    return this.#after(this.#db, { position, projectIds, limit });
+  }
+
+  /** The same for one project, within it. */
+  async afterOf(projectId: string, position: EventPosition, limit: number): Promise<StoredEvent[]> {
+    return this.#after(this.#db.within(projectId), { position, projectIds: [projectId], limit });
+  }
+
+  async #after(
+    db: Pick<Database, 'read'>,
+    { position, projectIds, limit }: { position: EventPosition; projectIds: readonly string[]; limit: number },
+  ): Promise<StoredEvent[]> {
+    const rows = await db.read<EventRow>(
       `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view
        FROM event
        WHERE project_id = ANY($1::uuid[]) AND (xid, id) > ($2::text::xid8, $3::bigint)
@@ -60,10 +72,12 @@ export class EventLog {
 
   /** For how many days a project's events are kept, null if as long as all, and the newest that is gone before that. */
   async keeping(projectId: string): Promise<{ days: number | null; keptFromMs: number }> {
-    const [row] = await this.#db.read<{ days: number | null; keptFrom: Date | null }>(
-      'SELECT event_retention_days AS days, events_kept_from AS "keptFrom" FROM project WHERE id = $1',
-      [projectId],
-    );
+    const [row] = await this.#db
+      .within(projectId)
+      .read<{ days: number | null; keptFrom: Date | null }>(
+        'SELECT event_retention_days AS days, events_kept_from AS "keptFrom" FROM project WHERE id = $1',
+        [projectId],
+      );
     return { days: row?.days ?? null, keptFromMs: row?.keptFrom?.getTime() ?? 0 };
   }
 

@@ -78,6 +78,7 @@ function withSlots(provider: LlmProvider, slots: Slots): LlmProvider {
     name: provider.name,
     defaultModel: provider.defaultModel,
     estimateUsd: (request) => provider.estimateUsd(request),
+    spentBy: (request, text) => provider.spentBy(request, text),
     async *stream(request, signal) {
       const giveBack = await slots.take(signal);
       try {

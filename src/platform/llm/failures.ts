@@ -10,7 +10,8 @@ export type UpstreamReason =
   | 'cut'
   | 'malformed'
   | 'unreachable'
-  | 'empty';
+  | 'empty'
+  | 'circuit_open';
 
 const words: Record<UpstreamReason, string> = {
   rate_limited: 'The model provider has too many requests from this key; try again later.',
@@ -22,6 +23,7 @@ const words: Record<UpstreamReason, string> = {
   malformed: "The model provider's answer is not one of a model.",
   unreachable: 'The model provider could not be reached.',
   empty: 'The model provider answered with nothing.',
+  circuit_open: 'The model provider failed several times in a row and is not asked for the moment; try again shortly.',
 };
 
 /** A failure of the provider as it is noticed, before it is known whether the call goes on. */
@@ -97,6 +99,15 @@ export const mayRetry = (failure: Failure, error: unknown): boolean =>
   failure.reason === 'rate_limited' ||
   failure.reason === 'server_error' ||
   (failure.reason === 'unreachable' && causes(error).some((cause) => field(cause, 'code') === 'ECONNREFUSED'));
+
+/** Reasons with which a provider that is up says no to one request. */
+const refusals: ReadonlySet<UpstreamReason> = new Set(['rate_limited', 'auth', 'bad_request', 'not_found']);
+
+/** What a call that failed before its answer began tells of the provider itself: `down`, `up`, or nothing. */
+export function signOf({ reason, status }: Failure): 'down' | 'up' | null {
+  if (!refusals.has(reason)) return 'down';
+  return status === undefined ? null : 'up';
+}
 
 /**
  * How long a provider asks to wait, in milliseconds; undefined when it says nothing that can be read.

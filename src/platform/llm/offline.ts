@@ -26,6 +26,7 @@ export function offlineProvider(): LlmProvider {
     defaultModel: 'offline',
     stream: (request, signal) => answer(request, signal),
     estimateUsd: () => 0,
+    spentBy: (request, text) => Promise.resolve({ usage: usageOf(request, text), costUsd: 0 }),
   };
 }
 

@@ -20,15 +20,18 @@ export interface LlmUsage {
   isEstimated: boolean;
 }
 
+/** What a call took, and what that costs in USD; null when the model's price is unknown. */
+export interface LlmSpent {
+  usage: LlmUsage;
+  costUsd: number | null;
+}
+
 /** The last piece of an answer. */
-export interface LlmFinish {
+export interface LlmFinish extends LlmSpent {
   type: 'finish';
   /** The model that answered, as the provider names it. */
   model: string;
   finishReason: string;
-  usage: LlmUsage;
-  /** USD, or null when the model's price is unknown. */
-  costUsd: number | null;
 }
 
 /** A piece of an answer: text as it is made, then one finish. */
@@ -49,4 +52,6 @@ export interface LlmProvider {
   stream(request: LlmRequest, signal: AbortSignal): AsyncIterable<LlmChunk>;
   /** The most a call can cost in USD, from an estimate of its input and its output limit; null when the price is unknown. */
   estimateUsd(request: LlmRequest): number | null;
+  /** What a call took that broke off after `text`: counted here, since providers tell it only at the end. */
+  spentBy(request: LlmRequest, text: string): Promise<LlmSpent>;
 }

@@ -1,11 +1,20 @@
 import type { Clock } from '../../kernel/clock.js';
 import type { Fault } from '../../kernel/fault.js';
 import { CallGuard } from './call-guard.js';
-import { type Failure, failureInStream, mayRetry, openingFailure, readingFailure, upstreamFault } from './failures.js';
+import { Circuit } from './circuit.js';
+import {
+  type Failure,
+  failureInStream,
+  mayRetry,
+  openingFailure,
+  readingFailure,
+  signOf,
+  upstreamFault,
+} from './failures.js';
 import { costUsd } from './prices.js';
-import type { LlmChunk, LlmProvider, LlmRequest } from './provider.js';
+import type { LlmChunk, LlmProvider, LlmRequest, LlmSpent } from './provider.js';
 import type { SdkModel, SdkPart } from './sdk-model.js';
-import { StreamedAnswer } from './streamed-answer.js';
+import { countedUsage, StreamedAnswer } from './streamed-answer.js';
 import { mostInputTokens } from './tokens.js';
 import { type ByteCount, upstreamFetch } from './upstream-fetch.js';
 
@@ -32,8 +41,9 @@ export interface SdkProviderDeps {
 /** First wait before asking again when the provider names none; doubled each time. */
 const firstRetryMs = 500;
 
-/** A stream that has been answered, and how many of its bytes have not yet become a part of it. */
+/** A stream of a model that has been answered, and how many of its bytes have not yet become a part of it. */
 interface Opened {
+  model: string;
   reader: ReadableStreamDefaultReader<SdkPart>;
   count: ByteCount;
 }
@@ -46,11 +56,13 @@ export class SdkProvider implements LlmProvider {
   readonly name: string;
   readonly defaultModel: string;
   readonly #deps: SdkProviderDeps;
+  readonly #circuit: Circuit;
 
   constructor(deps: SdkProviderDeps) {
     this.name = deps.name;
     this.defaultModel = deps.defaultModel;
     this.#deps = deps;
+    this.#circuit = new Circuit(deps.clock);
   }
 
   estimateUsd(request: LlmRequest): number | null {
@@ -60,22 +72,34 @@ export class SdkProvider implements LlmProvider {
     return costUsd({ model: request.model, baseUrl }, usage, clock);
   }
 
+  async spentBy(request: LlmRequest, text: string): Promise<LlmSpent> {
+    const { baseUrl, clock } = this.#deps;
+    const usage = await countedUsage(request, text);
+    return { usage, costUsd: costUsd({ model: request.model, baseUrl }, usage, clock) };
+  }
+
   async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmChunk, void, undefined> {
     const { timeoutMs, idleTimeoutMs } = this.#deps.limits;
     using guard = new CallGuard({ provider: this.name, timeoutMs, idleTimeoutMs }, this.#deps.clock, signal);
     const opened = await this.#open(request, guard);
     const answer = new StreamedAnswer(request);
-    for await (const text of this.#texts(opened, guard, answer)) if (text !== '') yield { type: 'delta', text };
-    if (answer.failure !== undefined) throw this.#fault(answer.failure);
+    try {
+      for await (const text of this.#texts(opened, guard, answer)) if (text !== '') yield { type: 'delta', text };
+      if (answer.failure !== undefined) throw this.#fault(answer.failure);
+    } catch (cause) {
+      if (!answer.hasBegun && guard.fault?.kind !== 'cancelled') this.#circuit.failed(request.model);
+      throw cause;
+    }
     yield await this.#finish(request, answer);
   }
 
   /** What each part of the stream adds to the text of the answer. */
-  async *#texts({ reader, count }: Opened, guard: CallGuard, answer: StreamedAnswer): AsyncGenerator<string> {
+  async *#texts({ reader, count, model }: Opened, guard: CallGuard, answer: StreamedAnswer): AsyncGenerator<string> {
     for (;;) {
       const part = await this.#next(reader, guard, answer.hasBegun);
       if (part === undefined) break;
       count.sinceEvent = 0;
+      if (part.type === 'raw') this.#circuit.answered(model);
       if (part.type === 'error') throw this.#fault(failureInStream(part.error, answer.hasBegun));
       yield answer.add(part);
       if (answer.isTooLong) throw this.#fault({ reason: 'malformed' });
@@ -92,12 +116,14 @@ export class SdkProvider implements LlmProvider {
 
   /** The stream of the first attempt that is answered. */
   async #open(request: LlmRequest, guard: CallGuard): Promise<Opened> {
+    let failure: Failure | undefined;
     for (let attempt = 0; ; attempt += 1) {
+      const closedMs = this.#circuit.refusalMs(request.model);
+      if (closedMs !== undefined) throw this.#fault(failure ?? { reason: 'circuit_open', retryAfterMs: closedMs });
       try {
         return await this.#attempt(request, guard);
       } catch (error) {
-        if (guard.fault !== undefined) throw guard.fault;
-        const failure = openingFailure(error);
+        failure = this.#judged(request.model, error, guard);
         const waitMs = failure.retryAfterMs ?? firstRetryMs * 2 ** attempt;
         const isLast = attempt >= this.#deps.limits.maxRetries || waitMs >= guard.remainingMs;
         if (isLast || !mayRetry(failure, error)) throw this.#fault(failure);
@@ -105,6 +131,16 @@ export class SdkProvider implements LlmProvider {
         if (guard.fault !== undefined) throw guard.fault;
       }
     }
+  }
+
+  /** What went wrong with an attempt, once the circuit has been told. Faults: the guard's, when it ended the call. */
+  #judged(model: string, error: unknown, { fault }: CallGuard): Failure {
+    const failure = openingFailure(error);
+    const sign = fault === undefined ? signOf(failure) : silenceOf(fault);
+    if (sign === 'down') this.#circuit.failed(model);
+    if (sign === 'up') this.#circuit.answered(model);
+    if (fault !== undefined) throw fault;
+    return failure;
   }
 
   async #attempt(request: LlmRequest, guard: CallGuard): Promise<Opened> {
@@ -123,7 +159,7 @@ export class SdkProvider implements LlmProvider {
       includeRawChunks: true,
       abortSignal: guard.signal,
     });
-    return { reader: stream.getReader(), count };
+    return { model: request.model, reader: stream.getReader(), count };
   }
 
   async #next(reader: Opened['reader'], guard: CallGuard, hasBegun: boolean): Promise<SdkPart | undefined> {
@@ -145,3 +181,6 @@ export class SdkProvider implements LlmProvider {
     return request.parameters.maxOutputTokens ?? this.#deps.limits.maxOutputTokens;
   }
 }
+
+/** A provider that let the deadline pass without a word may be down; one whose caller left has said nothing yet. */
+const silenceOf = ({ kind }: Fault): 'down' | null => (kind === 'upstreamTimeout' ? 'down' : null);

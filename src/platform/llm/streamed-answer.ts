@@ -61,7 +61,7 @@ export class StreamedAnswer {
 
   /** What the last chunk says, but for its cost. */
   async finish(): Promise<Omit<LlmFinish, 'type' | 'costUsd'>> {
-    const usage = givenUsage(this.#finish?.usage) ?? (await this.#countedUsage());
+    const usage = givenUsage(this.#finish?.usage) ?? (await countedUsage(this.#request, this.#text));
     return { model: this.#model, finishReason: this.#finish?.finishReason.unified ?? 'other', usage };
   }
 
@@ -69,18 +69,19 @@ export class StreamedAnswer {
     this.#text += text;
     return text;
   }
+}
 
-  async #countedUsage(): Promise<LlmUsage> {
-    const inputTokens = await countedTokens(requestText(this.#request));
-    const outputTokens = await countedTokens(this.#text);
-    return {
-      inputTokens,
-      outputTokens,
-      totalTokens: inputTokens + outputTokens,
-      cachedInputTokens: 0,
-      isEstimated: true,
-    };
-  }
+/** The tokens of a request and of what came of its answer, counted here. */
+export async function countedUsage(request: LlmRequest, text: string): Promise<LlmUsage> {
+  const inputTokens = await countedTokens(requestText(request));
+  const outputTokens = await countedTokens(text);
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    cachedInputTokens: 0,
+    isEstimated: true,
+  };
 }
 
 /** What the provider counted; undefined when it counted no output, which no answer with text can be. */

@@ -36,7 +36,9 @@ export function upstreamFetch(count: ByteCount, clock: Clock): typeof fetch {
 function refusal(response: Response, clock: Clock): Refusal {
   const { status } = response;
   if (response.ok) return new Refusal({ reason: 'malformed', status });
-  const waitMs = retryAfterMs(response.headers.get('retry-after'), clock.nowMs());
+  // A date is meant by the provider's clock, which may not be ours.
+  const saidMs = Date.parse(response.headers.get('date') ?? '');
+  const waitMs = retryAfterMs(response.headers.get('retry-after'), Number.isNaN(saidMs) ? clock.nowMs() : saidMs);
   return new Refusal({ reason: reasonOf(status), status, ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }) });
 }
 

@@ -185,7 +185,7 @@ export const catalogue = {
     kind: 'counter',
     name: 'promptwell_throttled_total',
     help: "Calls refused by a rate limit, by the limit's name.",
-    labels: { bucket: ['create', 'similar', 'login', 'signup', 'invitation'] },
+    labels: { bucket: ['create', 'similar', 'import', 'login', 'signup', 'invitation'] },
   },
   spendRefused: {
     kind: 'counter',
@@ -197,6 +197,12 @@ export const catalogue = {
     kind: 'gauge',
     name: 'promptwell_password_queue_calls',
     help: 'Calls that wait for a password to be hashed.',
+    labels: {},
+  },
+  databaseRowSecurity: {
+    kind: 'gauge',
+    name: 'promptwell_database_row_security',
+    help: '1 while row-level security binds the work of projects, 0 while the queries alone keep them apart.',
     labels: {},
   },
   databasePool: {

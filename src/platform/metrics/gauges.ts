@@ -33,6 +33,7 @@ export function collectGauges(metrics: Metrics, gauged: Gauged): void {
     for (const { space, prompts } of gauged.missing()) gauge.set({ space }, prompts);
   });
   metrics.collect('modelFetch', (gauge) => gauge.set(gauged.fetchedShare()));
+  metrics.collect('databaseRowSecurity', (gauge) => gauge.set(db.rowSecurity.missing === null ? 1 : 0));
   metrics.collect('databasePool', (gauge) => {
     const { totalCount, idleCount, waitingCount } = db.pool;
     gauge.set({ state: 'active' }, totalCount - idleCount);

@@ -22,6 +22,9 @@ export interface AllowanceDeps {
 /** Milliseconds since 1970 by the database's clock, which all processes share. */
 const nowSql = '(extract(epoch FROM statement_timestamp()) * 1000)::bigint';
 
+/** Also over: a window that ends later than one begun now, and 5 s: a clock that was ahead, or set back, began it. */
+const isOverSql = `(r.expire <= ${nowSql} OR r.expire > excluded.expire + 5000)`;
+
 /** Adds points to windows, which begin anew where they are over. Rows are locked in the order given: one for all callers. */
 const takeSql = `
   INSERT INTO rate_limit AS r (key, points, expire)
@@ -29,8 +32,8 @@ const takeSql = `
   FROM unnest($1::text[], $2::int[], $3::int[]) AS asked (key, points, duration_ms)
   WHERE set_config('synchronous_commit', 'off', true) = 'off'
   ON CONFLICT (key) DO UPDATE SET
-    points = CASE WHEN r.expire <= ${nowSql} THEN excluded.points ELSE r.points + excluded.points END,
-    expire = CASE WHEN r.expire <= ${nowSql} THEN excluded.expire ELSE r.expire END
+    points = CASE WHEN ${isOverSql} THEN excluded.points ELSE r.points + excluded.points END,
+    expire = CASE WHEN ${isOverSql} THEN excluded.expire ELSE r.expire END
   RETURNING r.key, r.points, r.expire::text AS "expire", (r.expire - ${nowSql})::int AS "remainingMs"`;
 
 interface TakenRow {

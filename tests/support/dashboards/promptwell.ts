@@ -386,6 +386,14 @@ const database: Panel[] = [
     width: 6,
     series: { '{{instance}}': total(`${metric.dataDisk}{state="free"}`, 'instance') },
   },
+  {
+    title: 'Row-level security',
+    about:
+      '1: the database itself keeps projects apart, behind the queries. 0: the queries alone do; promptwell doctor says what is missing.',
+    unit: 'none',
+    width: 6,
+    series: { '{{instance}}': total(metric.databaseRowSecurity, 'instance') },
+  },
 ];
 
 const runtime: Panel[] = [

@@ -29,6 +29,8 @@ export class KillLoad {
   readonly readyMs: number[] = [];
   /** The same in processor time, which does not depend on what else this machine does. */
   readonly readyCpuMs: number[] = [];
+  /** How often the program said that it is too busy. */
+  busy = 0;
   #unanswered: Unanswered[] = [];
   #token = '';
   #program: TestProcess | undefined;
@@ -67,10 +69,10 @@ export class KillLoad {
   async writeUntil(strike: () => Promise<unknown>): Promise<void> {
     const again = this.#unanswered;
     this.#unanswered = [];
-    let isStruck = false;
+    const struck = new AbortController();
     let answers = 0;
     const writer = async (index: number): Promise<void> => {
-      for (let count = index; !isStruck; count += 1) {
+      for (let count = index; !struck.signal.aborted; count += 1) {
         const isNaive = index === 0;
         const next = again.pop() ?? { key: randomUUID(), isGenerated: isNaive || count % 4 === 0, isNaive };
         if (!(await this.#send(next))) return;
@@ -78,10 +80,12 @@ export class KillLoad {
       }
     };
     const writing = Promise.all(Array.from({ length: writerCount + 1 }, (_, index) => writer(index)));
+    // Heard below; meanwhile a refusal must not end the test's own process.
+    writing.catch(() => undefined);
     // A start that answers nobody would be waited for in vain.
     await until('the first answer', () => (answers > 0 ? true : undefined), 30_000);
     await strike();
-    isStruck = true;
+    struck.abort();
     await writing;
     this.#unanswered.push(...again);
   }
@@ -103,6 +107,12 @@ export class KillLoad {
     } catch {
       this.#unanswered.push(prompt);
       return false;
+    }
+    // Busy is no answer: what became of the write is not known, and it is sent again.
+    if (response.status === 503) {
+      this.#unanswered.push(prompt);
+      this.busy += 1;
+      return true;
     }
     const id = response.ok ? (JSON.parse(text) as { result: { data: { id: string } } }).result.data.id : undefined;
     if (id !== undefined) ledger.acknowledged(key, id);
@@ -147,7 +157,7 @@ export class KillLoad {
     );
     await this.stop();
     const read = <Row extends object>(sql: string): Promise<Row[]> =>
-      withRaw(db, async (client) => (await client.query<Row>(sql)).rows);
+      withRaw(db, async (session) => (await session.query<Row>(sql)).rows);
     const stored = await read<StoredRow & { status: string; is_naive: boolean }>(
       'SELECT text AS key, id::text AS id, status::text AS status, idempotency_key IS NULL AS is_naive FROM prompt',
     );

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rmdir } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { homedir } from 'node:os';
@@ -81,6 +81,7 @@ export async function startOwnPostgres({ diskMb }: OwnPostgresOptions = {}): Pro
       const pid = await postmaster();
       await verb('kill').catch(() => undefined);
       await gone(pid);
+      await rm(join(folder, 'postmaster.pid'), { force: true });
     },
     stop: async () => void (await verb('stop')),
     stopAtOnce: async () => {
@@ -118,9 +119,10 @@ async function withAdmin<T>(url: string, work: (client: pg.Client) => Promise<T>
   }
 }
 
+/** A dead process that nobody has collected yet still has its number. */
 function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }

@@ -37,7 +37,7 @@ export class ApiKeyService {
     if (expiresAt !== null && expiresAt <= createdAt) throw invalidField('expiresAt', 'must be in the future');
     const { key, prefix, hash } = keys.mint();
     const { name, scopes } = input;
-    const row = await db.transaction(async (tx) => {
+    const row = await db.within(access.projectId).transaction(async (tx) => {
       const store = new ApiKeyStore(tx, access.projectId);
       if ((await store.count()) >= keysPerProject)
         throw new Fault('precondition', `The project has ${keysPerProject} API keys; revoke one first.`, {
@@ -54,7 +54,10 @@ export class ApiKeyService {
 
   /** The keys that are not revoked, newest first: the caller's, or for an admin or owner everybody's. */
   async list(access: ProjectAccess): Promise<ApiKeyView[]> {
-    const rows = await this.#deps.db.transaction((tx) => new ApiKeyStore(tx, access.projectId).list(whose(access)));
+    const { projectId } = access;
+    const rows = await this.#deps.db
+      .within(projectId)
+      .transaction((tx) => new ApiKeyStore(tx, projectId).list(whose(access)));
     return rows.map(apiKeyView);
   }
 
@@ -62,7 +65,7 @@ export class ApiKeyService {
   async revoke(access: ProjectAccess, id: string): Promise<void> {
     const { db, ids } = this.#deps;
     const { projectId, userId } = access;
-    await db.transaction(async (tx) => {
+    await db.within(projectId).transaction(async (tx) => {
       const isRevoked = await new ApiKeyStore(tx, access.projectId).revoke(
         id,
         whose(access),

@@ -7,7 +7,7 @@ import { auditEntryView, namedBy } from '../view.js';
 
 /** What reading the ledger needs. */
 export interface AuditDeps {
-  db: Pick<Database, 'read'>;
+  db: Pick<Database, 'read' | 'within'>;
   cursors: CursorCodec;
 }
 

@@ -48,7 +48,7 @@ export class InvitationService {
     const { projectId, userId } = access;
     const { role, maxUses, expiresInDays } = input;
     const { token, prefix, hash: tokenHash } = tokens.mint();
-    const row = await db.transaction(async (tx) => {
+    const row = await db.within(projectId).transaction(async (tx) => {
       const held = await holdProject(tx, access);
       if (!mayGrant(held.role, role)) throw beyondRole();
       const createdAt = this.#now();
@@ -70,7 +70,7 @@ export class InvitationService {
 
   /** The invitations by which somebody could join now, newest first. */
   async list({ projectId }: ProjectAccess): Promise<InvitationView[]> {
-    const rows = await this.#deps.db.transaction((tx) => new InvitationStore(tx, projectId).list());
+    const rows = await this.#deps.db.within(projectId).transaction((tx) => new InvitationStore(tx, projectId).list());
     const now = this.#now();
     return rows.filter((row) => isOpen(row, now)).map((row) => invitationView(row, projectId));
   }
@@ -79,7 +79,7 @@ export class InvitationService {
   async revoke(access: ProjectAccess, id: string): Promise<void> {
     const { db, ids } = this.#deps;
     const { projectId, userId } = access;
-    await db.transaction(async (tx) => {
+    await db.within(projectId).transaction(async (tx) => {
       await holdProject(tx, access);
       if (!(await new InvitationStore(tx, projectId).delete(id))) throw notFound('invitation');
       await appendAudit(tx, ids, { projectId, userId, action: 'invitation.revoked', details: { invitationId: id } });

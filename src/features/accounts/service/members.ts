@@ -36,7 +36,8 @@ export class MemberService {
 
   /** Everybody in the project, owners first, then by name. */
   async list(access: ProjectAccess): Promise<MemberView[]> {
-    const rows = await this.#deps.db.transaction((tx) => new MemberStore(tx, access.projectId).list());
+    const { projectId } = access;
+    const rows = await this.#deps.db.within(projectId).transaction((tx) => new MemberStore(tx, projectId).list());
     return rows.map(memberView);
   }
 
@@ -129,7 +130,9 @@ export class MemberService {
   }
 
   async #change<T>(access: ProjectAccess, work: (tx: Tx, held: HeldProject) => Promise<T>): Promise<T> {
-    const result = await this.#deps.db.transaction(async (tx) => work(tx, await holdProject(tx, access)));
+    const result = await this.#deps.db
+      .within(access.projectId)
+      .transaction(async (tx) => work(tx, await holdProject(tx, access)));
     this.#deps.onMembershipsChanged();
     return result;
   }

@@ -14,15 +14,16 @@ export interface AuditQuery {
 
 /** Reads of the audit ledger, outside transactions. */
 export class AuditReads {
-  readonly #db: Pick<Database, 'read'>;
+  readonly #db: Pick<Database, 'read' | 'within'>;
 
-  constructor(db: Pick<Database, 'read'>) {
+  constructor(db: Pick<Database, 'read' | 'within'>) {
     this.#db = db;
   }
 
   /** Entries, newest first; ids ascend with time. Index: (project_id, id desc), which holds the nulls too. */
   list({ projectId, action, before, limit }: AuditQuery): Promise<AuditRow[]> {
-    return this.#db.read<AuditRow>(
+    const db = projectId === null ? this.#db : this.#db.within(projectId);
+    return db.read<AuditRow>(
       `SELECT id, user_id AS "userId", action, details, created_at AS "createdAt" FROM audit_entry
        WHERE ${projectId === null ? 'project_id IS NULL AND $1::uuid IS NULL' : 'project_id = $1::uuid'}
          AND ($2::text IS NULL OR action = $2) AND ($3::uuid IS NULL OR id < $3)

@@ -1,6 +1,6 @@
 import { Fault } from '../../../kernel/fault.js';
 import type { ChosenModel } from '../../../platform/llm/choose.js';
-import type { LlmFinish, LlmRequest } from '../../../platform/llm/provider.js';
+import type { LlmFinish, LlmRequest, LlmSpent } from '../../../platform/llm/provider.js';
 import type { Reservation } from '../store/spend.js';
 import type { NewResponse } from '../store/writes.js';
 
@@ -9,6 +9,8 @@ export interface ModelAnswer {
   status: 'completed' | 'failed' | 'cancelled';
   text: string;
   finish: LlmFinish | null;
+  /** Tokens and cost: the provider's own, or counted here when the answer broke off; null when none came. */
+  spent: LlmSpent | null;
   /** Why it failed; null unless it did. */
   fault: Fault | null;
   latencyMs: number;
@@ -36,6 +38,7 @@ export async function ask(
     status: 'failed',
     text: '',
     finish: null,
+    spent: null,
     fault: null,
     latencyMs: 0,
     timeToFirstTokenMs: null,
@@ -55,7 +58,27 @@ export async function ask(
     answer.status = deps.signal.aborted ? 'cancelled' : 'failed';
     if (answer.status === 'failed') answer.fault = faultOf(cause, chosen.provider.name, deps);
   }
-  return { ...answer, latencyMs: sinceStart() };
+  const latencyMs = sinceStart();
+  return {
+    ...answer,
+    latencyMs,
+    spent: answer.finish ?? (await spentBy(chosen, request, { text: answer.text, deps })),
+  };
+}
+
+/** A provider charges for what it said before a call broke off, so it is recorded. */
+async function spentBy(
+  { provider }: ChosenModel,
+  request: LlmRequest,
+  { text, deps }: { text: string; deps: AskDeps },
+): Promise<LlmSpent | null> {
+  if (text === '') return null;
+  try {
+    return await provider.spentBy(request, text);
+  } catch (cause) {
+    deps.onBug(cause);
+    return null;
+  }
 }
 
 function faultOf(cause: unknown, provider: string, deps: AskDeps): Fault {
@@ -70,10 +93,10 @@ export function responseOf(
   ids: { id: string; promptId: string },
   chosen: ChosenModel,
 ): NewResponse {
-  const { finish, fault, status } = answer;
+  const { finish, spent, fault, status } = answer;
   return {
     ...ids,
-    ...figuresOf(finish),
+    ...figuresOf(spent),
     text: answer.text,
     model: finish?.model ?? chosen.model,
     provider: chosen.provider.name,
@@ -90,9 +113,9 @@ export function costOf(answer: ModelAnswer, reserved: Reservation): number {
   return answer.text === '' ? 0 : reserved.usd;
 }
 
-/** Tokens and cost: nothing is known of a call that did not finish. */
-function figuresOf(finish: LlmFinish | null) {
-  if (finish !== null) return { ...finish.usage, costUsd: finish.costUsd };
+/** Tokens and cost: nothing is known of a call that brought no text. */
+function figuresOf(spent: LlmSpent | null) {
+  if (spent !== null) return { ...spent.usage, costUsd: spent.costUsd };
   const unknown = { inputTokens: null, outputTokens: null, totalTokens: null, cachedInputTokens: null };
   return { ...unknown, isEstimated: false, costUsd: null };
 }

@@ -3,20 +3,22 @@ import { Fault, notFound } from '../../../kernel/fault.js';
 import { eventChannel } from '../../../platform/events/catalogue.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
 import type { Tx } from '../../../platform/db/database.js';
-import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
 import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import type { ChosenModel } from '../../../platform/llm/choose.js';
 import type { LlmRequest } from '../../../platform/llm/provider.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type { CreatePromptInput, PromptView, StreamPromptInput } from '../schema.js';
+import { type Inserted, insertPrompts } from '../store/insertion.js';
 import { LeaseStore } from '../store/leases.js';
-import { type Inserted, insertPrompt } from '../store/insertion.js';
 import { type KeyedPrompt, PromptReads } from '../store/reads.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
 import { type NewPrompt, PromptWrites, SpaceMovedError } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
+import { type Beginning, firstInsertion } from './beginning.js';
 import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
-import type { Generation, Generations } from './generation.js';
+import type { Generation } from './generation.js';
+import type { Generations } from './generations.js';
+import { PromptInsertions } from './insertions.js';
 
 /** A prompt that was stored, by this call or an earlier one with the same key. */
 export type Begun =
@@ -31,12 +33,14 @@ type Input = CreatePromptInput | StreamPromptInput;
 export class PromptCreation {
   readonly #deps: PromptDeps;
   readonly #generations: Generations;
+  readonly #insertions: PromptInsertions;
   /** Prompts that are being stored right now: their generations begin in a moment. */
   readonly #beginning = new Set<string>();
 
   constructor(deps: PromptDeps, generations: Generations) {
     this.#deps = deps;
     this.#generations = generations;
+    this.#insertions = new PromptInsertions(deps.db);
   }
 
   /**
@@ -71,7 +75,7 @@ export class PromptCreation {
     await this.#deps.throttle.countPrompt('create', access.userId);
     const chosen = this.#deps.providers.choose(again.model ?? undefined);
     const request = this.#request(row, chosen);
-    const reservation = await this.#deps.db.transaction(async (tx) => {
+    const reservation = await this.#deps.db.within(access.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId }))) throw answeredAlready(row.id);
       const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
@@ -161,20 +165,20 @@ export class PromptCreation {
     }
   }
 
-  /** One statement; with a spend cap, one transaction that reserves the money too. Null when the key was taken. */
+  /**
+   * One statement, shared with others that come at the same time; with a spend cap, one transaction that reserves the
+   * money too. Null when the key was taken.
+   */
   async #insert(access: ProjectAccess, beginning: Beginning) {
-    const { space, prompt, vector, asked } = beginning;
-    const row = firstRow(access, beginning);
-    const kinds = asked === null ? (['prompt.created', 'prompt.completed'] as const) : (['prompt.created'] as const);
-    const events = { kinds: prompt.isPushed ? kinds : [], channel: eventChannel };
-    const insertion = { prompt, vector, events, view: promptView(row) };
-    const statement = insertPrompt(tenantOf(space, access.projectId), insertion);
-    const viewOf = ({ createdAt }: Inserted): PromptView => promptView({ ...row, createdAt, updatedAt: createdAt });
+    const { space, asked } = beginning;
+    const { insertion, viewOf } = firstInsertion(access, beginning);
+    const tenant = tenantOf(space, access.projectId);
     if (asked === null || this.#deps.dailyCapUsd === undefined) {
-      const [inserted] = await this.#deps.db.read<Inserted>(statement.text, statement.values);
-      return inserted === undefined ? null : { view: viewOf(inserted), reservation: null };
+      const inserted = await this.#insertions.add(tenant, insertion);
+      return inserted === null ? null : { view: viewOf(inserted), reservation: null };
     }
-    return this.#deps.db.transaction(async (tx) => {
+    return this.#deps.db.within(access.projectId).transaction(async (tx) => {
+      const statement = insertPrompts(tenant, { insertions: [insertion], channel: eventChannel });
       const [inserted] = await tx.$queryRaw<Inserted[]>(statement);
       if (inserted === undefined) return null;
       const reservation = await this.#reserve(new SpendStore(tx, access), asked.chosen, asked.request);
@@ -240,34 +244,6 @@ const jobOf = (
   isPushed,
   needsVector: vectorSpace === null,
 });
-
-/** What is stored when a prompt begins; `asked` is null when no model is. */
-interface Beginning {
-  space: ServingSpace;
-  prompt: NewPrompt;
-  vector: EmbeddedText | null;
-  asked: { chosen: ChosenModel; request: LlmRequest } | null;
-}
-
-/** The row as it is about to be stored; its times are the database's to say. */
-function firstRow(access: ProjectAccess, { space, prompt, vector, asked }: Beginning): PromptRow {
-  const embedding =
-    vector === null
-      ? { space: null, dimensions: null, isTruncated: null }
-      : { space: space.name, dimensions: space.dimensions, isTruncated: vector.isTruncated };
-  return {
-    ...prompt,
-    ...embedding,
-    projectId: access.projectId,
-    status: asked === null ? 'completed' : 'pending',
-    response: null,
-    responses: 0,
-    createdAt: notYet,
-    updatedAt: notYet,
-  };
-}
-
-const notYet = new Date(0);
 
 /** Tells the feed that a prompt is pending again. */
 async function announceUpdate(tx: Tx, row: PromptRow | null): Promise<void> {

@@ -44,8 +44,11 @@ export interface PromptDeps {
   spaces: Spaces;
   annIndexes: AnnIndexes;
   providers: ProviderRouter;
-  /** Counts a call of a user. Faults: `rateLimited`. */
-  throttle: { countPrompt(bucket: PromptBucket, userId: string): Promise<void> };
+  /** Counts a call of a user, or the prompts of an import. Faults: `rateLimited`. */
+  throttle: {
+    countPrompt(bucket: PromptBucket, userId: string): Promise<void>;
+    countImport(userId: string, prompts: number): Promise<void>;
+  };
   cursors: CursorCodec;
   clock: Clock;
   ids: Ids;

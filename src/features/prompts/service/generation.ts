@@ -158,6 +158,8 @@ export class Generation {
     });
     this.#observe(answer);
     const prompt = await this.#storePatiently(answer, await vector);
+    // Not before: the indexer leaves a prompt alone while it is pending, and would look again only minutes later.
+    if (prompt.embedding === null) this.#deps.onUnindexed();
     this.#deps.observer.onFinished(answer.status);
     this.#deps.observer.onResponse(answer.status);
     return { prompt, fault: answer.fault };
@@ -169,7 +171,6 @@ export class Generation {
       return await embedText(space, this.#job.tenant, this.#job.text);
     } catch (cause) {
       this.#deps.log.warn({ err: cause, promptId: this.#job.promptId }, 'not embedded now; the indexer will');
-      this.#deps.onUnindexed();
       return null;
     }
   }
@@ -202,7 +203,7 @@ export class Generation {
   #store(tenant: Tenant, { answer, response, vector }: Storing): Promise<PromptView> {
     const { promptId, textHash, isPushed, reservation } = this.#job;
     const { db, processId } = this.#deps;
-    return db.transaction(async (tx) => {
+    return db.within(tenant.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenant);
       const end = { promptId, leaseOwner: processId, status: answer.status, model: response.model };
       if (!(await writes.finish(end))) return storedBefore(await writes.get(promptId), response);
@@ -228,8 +229,8 @@ export class Generation {
       outcome: answer.status,
       durationMs: answer.latencyMs,
       timeToFirstTokenMs: answer.timeToFirstTokenMs,
-      usage: answer.finish?.usage ?? null,
-      costUsd: answer.finish?.costUsd ?? null,
+      usage: answer.spent?.usage ?? null,
+      costUsd: answer.spent?.costUsd ?? null,
     });
   }
 
@@ -256,60 +257,3 @@ const notYetStored = (promptId: string, cause: Fault): Fault =>
 
 const gone = (promptId: string): Fault =>
   new Fault('precondition', 'The prompt was deleted or ended meanwhile.', { state: 'gone', promptId });
-
-/** The generations of this process, by prompt. */
-export class Generations {
-  readonly #deps: PromptDeps;
-  readonly #running = new Map<string, Generation>();
-  #state: 'open' | 'draining' | 'drained' = 'open';
-
-  constructor(deps: PromptDeps) {
-    this.#deps = deps;
-  }
-
-  /** Those that run, by prompt. */
-  get running(): ReadonlyMap<string, Generation> {
-    return this.#running;
-  }
-
-  /** Faults: `overloaded` once the process is closing: another one, or this one started anew, takes the call. */
-  requireOpen(): void {
-    if (this.#state !== 'open')
-      throw new Fault('overloaded', 'This process is closing; try again shortly.', { retryAfterMs: 1_000 });
-  }
-
-  /** The running generation of a prompt, if this process has it. */
-  get(promptId: string): Generation | undefined {
-    return this.#running.get(promptId);
-  }
-
-  /** Begins a job whose pending row is committed. */
-  begin(job: GenerationJob): Generation {
-    const generation = new Generation(this.#deps, job);
-    this.#running.set(job.promptId, generation);
-    const forget = (): void => {
-      // The prompt may be asked again before this runs.
-      if (this.#running.get(job.promptId) === generation) this.#running.delete(job.promptId);
-    };
-    generation.done.then(forget, forget);
-    if (this.#state === 'drained') generation.cancel();
-    return generation;
-  }
-
-  /** Waits for all that run, at most `deadlineMs`; then stops their models and waits for what they said to be stored. */
-  async drain(deadlineMs: number): Promise<void> {
-    this.#state = 'draining';
-    // Their readers are moving to another process: that ends no model.
-    for (const generation of this.#running.values()) generation.pin();
-    const all = (): Promise<unknown> => Promise.allSettled([...this.#running.values()].map(({ done }) => done));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs);
-    });
-    await Promise.race([all(), late]);
-    clearTimeout(timer);
-    this.#state = 'drained';
-    for (const generation of this.#running.values()) generation.cancel();
-    await all();
-  }
-}

@@ -4,7 +4,7 @@ import { type InterruptedPrompt, LeaseStore } from '../store/leases.js';
 import { leaseSeconds, PromptWrites } from '../store/writes.js';
 import { promptView } from '../view.js';
 import { type PromptDeps, tenantOf } from './deps.js';
-import type { Generations } from './generation.js';
+import type { Generations } from './generations.js';
 
 /** A third of a lease: two renewals may fail before it ends. */
 const intervalMs = (leaseSeconds / 3) * 1_000;

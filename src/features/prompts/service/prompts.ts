@@ -6,6 +6,8 @@ import { appendEvents } from '../../../platform/events/outbox.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type {
   CreatePromptInput,
+  ImportedPrompts,
+  ImportPromptsInput,
   ListPromptsInput,
   Page,
   PromptView,
@@ -20,7 +22,9 @@ import { PromptWrites } from '../store/writes.js';
 import { promptView, responseView } from '../view.js';
 import { PromptCreation, storedFault } from './creation.js';
 import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
-import type { GenerationEnd, Generations } from './generation.js';
+import type { GenerationEnd } from './generation.js';
+import type { Generations } from './generations.js';
+import { importPrompts } from './import.js';
 import { removePrompts } from './removal.js';
 import { findSimilar } from './similarity.js';
 import { PromptStreaming, type StreamCaller, type StreamItem } from './streaming.js';
@@ -55,6 +59,11 @@ export class PromptService {
     const row = await this.#streaming.ended(access, begun.prompt.id, null);
     if (row === null) throw notFound('prompt');
     return answered({ prompt: promptView(row), fault: storedFault(row) });
+  }
+
+  /** Stores prompts that were made elsewhere; see `importPrompts`. */
+  async import(access: ProjectAccess, input: ImportPromptsInput): Promise<ImportedPrompts> {
+    return importPrompts(this.#deps, access, input);
   }
 
   /** See `PromptStreaming.stream`. */
@@ -110,7 +119,7 @@ export class PromptService {
   async #update(space: ServingSpace, access: ProjectAccess, change: Omit<UpdatePromptInput, 'projectId'>) {
     const { text, id } = change;
     const embedded = text === undefined ? null : await embedText(space, access, text);
-    return this.#deps.db.transaction(async (tx) => {
+    return this.#deps.db.within(access.projectId).transaction(async (tx) => {
       const writes = new PromptWrites(tx, tenantOf(space, access.projectId));
       const hash = text === undefined ? {} : { textHash: textHash(text) };
       const former = await writes.update({ ...change, ...hash });
@@ -136,7 +145,7 @@ export class PromptService {
   /** Deletes a prompt with its responses and vectors; see `removePrompts`. Faults: `notFound`. */
   async delete(access: ProjectAccess, id: string): Promise<{ id: string }> {
     const { projectId } = access;
-    await this.#deps.db.transaction(async (tx) => {
+    await this.#deps.db.within(projectId).transaction(async (tx) => {
       if ((await removePrompts(tx, { projectId, id })) === 0) throw notFound('prompt');
     });
     this.#generations.get(id)?.cancel();

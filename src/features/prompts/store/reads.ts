@@ -1,4 +1,4 @@
-import type { Database } from '../../../platform/db/database.js';
+import type { Database, Scoped } from '../../../platform/db/database.js';
 import type { Prisma } from '../../../platform/db/generated/client.js';
 import type { ListPromptsInput } from '../schema.js';
 import type { PromptRow, ResponseRow } from '../view.js';
@@ -31,11 +31,13 @@ export interface Nearby {
 
 /** The reads of one project, outside transactions, through the pool: an eighth of the cost of Prisma's. */
 export class PromptReads {
-  readonly #db: Database;
+  readonly #engine: Database['engine'];
+  readonly #db: Scoped;
   readonly #tenant: Tenant;
 
-  constructor(db: Database, tenant: Tenant) {
-    this.#db = db;
+  constructor(db: Pick<Database, 'engine' | 'within'>, tenant: Tenant) {
+    this.#engine = db.engine;
+    this.#db = db.within(tenant.projectId);
     this.#tenant = tenant;
   }
 
@@ -69,8 +71,8 @@ export class PromptReads {
 
   /** The nearest prompts by the project's own index, nearest first. */
   async nearby(search: Search, depth: Depth): Promise<Nearby> {
-    const { engine } = this.#db;
-    const rows = await this.#run<NearbyRow>(nearbyPrompts(this.#tenant, search, { engine, depth }));
+    const lane = { engine: this.#engine, depth };
+    const rows = await this.#run<NearbyRow>(nearbyPrompts(this.#tenant, search, lane));
     const hits = rows.filter((row) => row.distance !== null) as Nearby['rows'];
     return { rows: hits, found: rows[0]?.found ?? 0, farthest: rows[0]?.farthest ?? 0 };
   }

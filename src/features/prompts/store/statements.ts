@@ -33,7 +33,7 @@ export interface Tenant {
   dimensions: number;
 }
 
-/** Whether the tenant's space serves. In a statement that stores a vector it holds until the commit: see `insertPrompt`. */
+/** Whether the tenant's space serves. In a statement that stores a vector it holds until the commit: see `insertPrompts`. */
 export const isServing = ({ spaceId }: Tenant): Statement =>
   Prisma.sql`EXISTS (SELECT 1 FROM space WHERE id = ${spaceId} AND is_active)`;
 

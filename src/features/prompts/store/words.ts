@@ -10,7 +10,7 @@ const maxWords = 64;
 /** Prompts of a project are counted so far: the rarity of a word moves with the logarithm of their number. */
 const maxStored = 5_000;
 
-/** Words are looked up under their project: the index (prompt_words_idx) knows no others. */
+/** Words are looked up under their project: the index (prompt_words_idx) knows no others. `p` is `own_prompt`, or no index serves. */
 const holding = ({ projectId }: Pick<Tenant, 'projectId'>, lexemes: Statement): Statement => Prisma.sql`
   p.project_id = ${projectId}::uuid
   AND prompt_word_keys(p.project_id, tsvector_to_array(p.words)) && prompt_word_keys(${projectId}::uuid, ${lexemes})`;
@@ -35,7 +35,7 @@ export const askedWords = (
     (SELECT count(*)::int FROM (SELECT 1 FROM prompt p WHERE p.project_id = ${projectId}::uuid LIMIT ${maxStored}) AS counted) AS "stored"
   FROM asked a CROSS JOIN LATERAL (
     SELECT count(*)::int AS prompts FROM (
-      SELECT 1 FROM prompt p WHERE ${holding({ projectId }, Prisma.sql`ARRAY[a.lexeme]`)} LIMIT ${countLimit}) AS counted) c
+      SELECT 1 FROM own_prompt p WHERE ${holding({ projectId }, Prisma.sql`ARRAY[a.lexeme]`)} LIMIT ${countLimit}) AS counted) c
   ORDER BY a.place`;
 
 /** Which prompts are looked at for their words. */
@@ -64,7 +64,7 @@ export interface WordSearch {
  */
 export const wordRows = (tenant: Tenant, search: WordSearch): Statement => Prisma.sql`
   WITH sought AS MATERIALIZED (
-    (SELECT p.id FROM prompt p
+    (SELECT p.id FROM own_prompt p
     WHERE ${holding(tenant, Prisma.sql`${[...search.seekers]}::text[]`)} ${excluding(search.excludedId)} ${matching(search.filter)}
     ORDER BY (p.text_hash = ${search.textHash}) DESC, p.id DESC LIMIT ${search.limit})
     UNION SELECT id FROM unnest(${[...search.ids]}::uuid[]) AS near(id))

@@ -78,7 +78,7 @@ export class RetentionService {
       return { isStored: false, days, preview, confirm: token };
     }
     if (confirm !== undefined) this.#requireFresh(seal, confirm);
-    await this.#deps.db.transaction(async (tx) => {
+    await this.#deps.db.within(projectId).transaction(async (tx) => {
       await new RetentionWrites(tx, projectId).setDays(days);
       await appendAudit(tx, this.#deps.ids, { projectId, userId, action: 'retention.changed', details: days });
     });
@@ -138,17 +138,19 @@ export class RetentionService {
 
   /** One batch under the lock; null when somebody else has it. */
   #batch(projectId: string, run: Run, step: (tx: Tx) => Promise<number>): Promise<number | null> {
-    return this.#deps.db.transaction(async (tx) =>
-      (await run.lock(new RetentionWrites(tx, projectId))) ? step(tx) : null,
-    );
+    return this.#deps.db
+      .within(projectId)
+      .transaction(async (tx) => ((await run.lock(new RetentionWrites(tx, projectId))) ? step(tx) : null));
   }
 
   /** One entry a run: each batch is a transaction of its own, and hundreds of entries would hide the others. */
   async #record(projectId: string, userId: string | null, applied: AppliedView): Promise<void> {
     if (applied.prompts + applied.responses + applied.events === 0) return;
-    await this.#deps.db.transaction((tx) =>
-      appendAudit(tx, this.#deps.ids, { projectId, userId, action: 'retention.applied', details: { ...applied } }),
-    );
+    await this.#deps.db
+      .within(projectId)
+      .transaction((tx) =>
+        appendAudit(tx, this.#deps.ids, { projectId, userId, action: 'retention.applied', details: { ...applied } }),
+      );
   }
 
   async #days(projectId: string): Promise<RetentionDays> {

@@ -11,6 +11,7 @@ import { messageOf } from '../start-error.js';
 import type { Check, DoctorLimits } from './check.js';
 import { figureChecks } from './figures.js';
 import { relationChecks } from './relations.js';
+import { rowSecurityChecksOf } from './row-security.js';
 import { upkeepChecksOf } from './upkeep.js';
 import { vectorChecksOf } from './vectors.js';
 
@@ -68,7 +69,7 @@ export async function examine(deps: DoctorDeps): Promise<DoctorReport> {
     const migrations = await examineMigrations(client, deps.migrationsDir ?? ownMigrationsDir);
     const attempts = new Attempts(client);
     const findings = [...migrations];
-    const checks = await allChecks(client, deps.limits, attempts);
+    const checks = await allChecks(client, deps, attempts);
     for (const check of checks) {
       const finding = await attempts.make(check.name, () => look(client, check));
       if (finding != null) findings.push(finding);
@@ -103,12 +104,17 @@ class Attempts {
   }
 }
 
-async function allChecks(client: pg.ClientBase, limits: DoctorLimits, attempts: Attempts): Promise<Check[]> {
+async function allChecks(
+  client: pg.ClientBase,
+  { config, limits }: Pick<DoctorDeps, 'config' | 'limits'>,
+  attempts: Attempts,
+): Promise<Check[]> {
   const lists = [
     await attempts.make('relations', () => relationChecks(client)),
     figureChecks,
     await attempts.make('vectors', () => vectorChecksOf(client)),
     await attempts.make('upkeep', () => upkeepChecksOf(client, limits)),
+    await attempts.make('row-security', () => rowSecurityChecksOf(client, config)),
   ];
   return lists.flatMap((list) => list ?? []);
 }

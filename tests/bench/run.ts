@@ -1,6 +1,8 @@
 import { cpus, loadavg } from 'node:os';
 import { engineUnderTest } from '../support/database.js';
 import { benchAuth } from './auth.js';
+import { benchColdStart } from './cold-start.js';
+import { benchFanout, fanoutTable, fullFanout, quickFanout } from './fanout.js';
 import { writePath } from './creates.js';
 import { benchDataLayer } from './data-layer.js';
 import { benchMemory } from './memory.js';
@@ -22,6 +24,7 @@ async function table(title: string, make: () => Promise<string[]>): Promise<void
 
 console.log(`${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`);
 await table('Start-up and memory', benchStartUp);
+await table('Cold start', () => benchColdStart(isQuick ? 2 : 7));
 for (const { title, make } of writePath(isQuick)) await table(title, make);
 await table('prompts.similar end to end', () => benchSimilar(sizes, isQuick ? quick(20) : { rounds: 5, perRound: 60 }));
 await table('A call', () => benchCalls(isQuick ? quick(500) : { rounds: 5, perRound: 6_000 }));
@@ -33,3 +36,5 @@ await table('Memory', () =>
   benchMemory(isQuick ? { requests: 300, watchMs: 4_000 } : { requests: 10_000, watchMs: 600_000 }),
 );
 await table('A move to another space', () => benchSpaces(isQuick ? 1_000 : 10_000));
+if (engineUnderTest === 'server')
+  await table('The live feed', async () => fanoutTable(await benchFanout(isQuick ? quickFanout : fullFanout)));

@@ -8,6 +8,7 @@ import { Fault } from '../kernel/fault.js';
 import type { Log } from '../platform/log.js';
 import { faultOf, isBug } from '../rpc/faults.js';
 import type { ProcedureMeta } from '../rpc/init.js';
+import { answerCalls, plainCalls } from './calls.js';
 import { bearerOf, type ContextSource, contextOf, HttpConnection } from './context.js';
 import { encoderFor, Frames } from './frames.js';
 import { GuardedSocket } from './guarded-socket.js';
@@ -35,6 +36,14 @@ export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets)
     // Asked before tRPC is: it answers 200 to a subscription and tells of the refusal in the stream.
     const refused = path.split(',').find((name) => webSocketOnly.has(name));
     if (refused !== undefined) throw new Fault('methodNotAllowed', `${refused} runs over WebSocket only.`);
+    const plain = plainCalls(door.router, request, path);
+    if (plain !== null)
+      return answerCalls(plain, reply, {
+        router: door.router,
+        createContext: () => httpContext(door, request, connection),
+        onError: (failed) => logError(door.log, { ...failed, requestId: request.id }),
+        headersFor: retryHeaders,
+      });
     await fastifyRequestHandler({
       router: door.router,
       req: request,
@@ -45,7 +54,7 @@ export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets)
       allowMethodOverride: true,
       createContext: () => httpContext(door, request, connection),
       onError: ({ error, path: at }) => logError(door.log, { error, path: at, requestId: request.id }),
-      responseMeta: ({ errors }) => ({ headers: retryHeaders(errors) }),
+      responseMeta: ({ errors }) => ({ headers: new Headers(retryHeaders(errors)) }),
     });
     return reply;
   }
@@ -146,12 +155,10 @@ async function socketContext(
   }
 }
 
-function retryHeaders(errors: readonly TRPCError[]): Headers {
-  const headers = new Headers();
+function retryHeaders(errors: readonly TRPCError[]): Record<string, string> {
   const waits = errors.map((error) => faultOf(error)?.details.retryAfterMs ?? 0);
   const longestMs = Math.max(0, ...waits);
-  if (longestMs > 0) headers.set('retry-after', String(Math.ceil(longestMs / 1_000)));
-  return headers;
+  return longestMs > 0 ? { 'retry-after': String(Math.ceil(longestMs / 1_000)) } : {};
 }
 
 /** Each error once: expected ones at info without their input, bugs with stack and cause. */

@@ -11,7 +11,9 @@ const eventAt = (id: number): StoredEvent => ({
   projectId,
   kind: 'prompt.created',
   promptId: String(id),
-  createdAtMs: 0, view: {}, viewLength: 2,
+  createdAtMs: 0,
+  view: {},
+  viewLength: 2,
 });
 
 /** An event log and its live end in memory: what the reader needs of both, in the order a step of the test says. */

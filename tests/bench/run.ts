@@ -1,5 +1,7 @@
 import { cpus, loadavg } from 'node:os';
 import { engineUnderTest } from '../support/database.js';
+import { benchColdStart } from './cold-start.js';
+import { benchFanout, fanoutTable, fullFanout, quickFanout } from './fanout.js';
 import { writePath } from './creates.js';
 import { benchSimilar } from './similar.js';
 import { benchSpaces } from './spaces.js';
@@ -16,6 +18,9 @@ async function table(title: string, make: () => Promise<string[]>): Promise<void
 
 console.log(`${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`);
 await table('Start-up and memory', benchStartUp);
+await table('Cold start', () => benchColdStart(isQuick ? 2 : 7));
 for (const { title, make } of writePath(isQuick)) await table(title, make);
 await table('prompts.similar end to end', () => benchSimilar(sizes));
 await table('A move to another space', () => benchSpaces(isQuick ? 1_000 : 10_000));
+if (engineUnderTest === 'server')
+  await table('The live feed', async () => fanoutTable(await benchFanout(isQuick ? quickFanout : fullFanout)));

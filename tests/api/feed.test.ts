@@ -303,7 +303,7 @@ test('10: what is deleted has lost its texts in replay', async () => {
   for (const one of [reader, replay]) one.unsubscribe();
 });
 
-test('16: an event has one id, live and in replay, so that a client that moves drops what two sockets tell', async () => {
+test('17: an event has one id, live and in replay, so that a client that moves drops what two sockets tell', async () => {
   const live = await follow(ada.client);
   await store(ada, 'told twice');
   await untilHeard(live, 2);

@@ -23,6 +23,7 @@ async function cutOften(run: SeededRun, cuts: number, isSynced: boolean) {
   // Embedded, a clean stop makes the backup that a damaged folder gives way to.
   await load.stop();
   await load.start();
+  await home.settleDisk();
   for (let cut = 0; cut < cuts; cut += 1) {
     await load.writeUntil(async () => {
       await setTimeout(run.between(20, 300));

@@ -1,12 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createTestFolder, engineUnderTest } from '../support/database.js';
-import { isLong, record, rounds, seededRun } from '../support/fault/form.js';
+import { isLong, record, seededRun, strikes } from '../support/fault/form.js';
 import { KillLoad, requireNothingLost, spread } from '../support/fault/kill-load.js';
 import { processHome } from '../support/process.js';
 
 const row = engineUnderTest === 'server' ? 'F01' : 'F02';
-const cycles = rounds(20, 200);
+const cycles = strikes(20, 200);
 
 /** Source: the row's own bound: ready in 5 s after each kill. */
 const readyWithinMs = 5_000;

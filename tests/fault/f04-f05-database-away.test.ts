@@ -3,7 +3,7 @@ import pg from 'pg';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createTestFolder } from '../support/database.js';
 import { type Follower, follow } from '../support/feed.js';
-import { isLong, record, rounds, type SeededRun, seededRun } from '../support/fault/form.js';
+import { isLong, record, type SeededRun, seededRun, strikes } from '../support/fault/form.js';
 import { Ledger, type StoredRow } from '../support/fault/ledger.js';
 import { countCodes, type LoadCall, longestMs, startLoad, timedCall, watchProbes } from '../support/fault/load.js';
 import { noOwnPostgres, type OwnPostgres, startOwnPostgres } from '../support/fault/own-postgres.js';
@@ -91,7 +91,7 @@ async function recovered(scene: Scene, sinceMs: number): Promise<number> {
 }
 
 /** Every way the server goes away; each answers when it is there again. */
-const strikes: Record<string, (own: OwnPostgres) => Promise<number>> = {
+const blows: Record<string, (own: OwnPostgres) => Promise<number>> = {
   'one backend killed': async (own) => {
     await own.killBackend('promptwell');
     return performance.now();
@@ -169,8 +169,8 @@ describe.skipIf(noOwnPostgres !== null)('the database server goes away under loa
     const probes = watchProbes(scene.service.url);
     const running = load(scene, 'f04');
     const backMs: number[] = [];
-    for (let round = 0; round < rounds(1, 10); round += 1) {
-      for (const strike of Object.values(strikes)) {
+    for (let round = 0; round < strikes(1, 10); round += 1) {
+      for (const strike of Object.values(blows)) {
         await pause(run.between(200, 800));
         backMs.push(await recovered(scene, await strike(scene.own)));
       }
@@ -251,7 +251,7 @@ describe.skipIf(noOwnPostgres !== null)('the database server goes away under loa
     const backMs: number[] = [];
     const readyMs: number[] = [];
     const running = load(scene, 'f05');
-    for (let round = 0; round < rounds(1, 6); round += 1) {
+    for (let round = 0; round < strikes(1, 6); round += 1) {
       await pause(run.between(500, 1_500));
       const probes = watchProbes(scene.service.url);
       await scene.own.freeze();

@@ -66,7 +66,7 @@ export class KillLoad {
   }
 
   /**
-   * Writes until `strike` has ended the program: `strike` is called once the first answer is in. What was under way is
+   * Writes until `strike` has ended the program: `strike` is called once the first answers are in. What was under way is
    * sent again by the next call.
    */
   async writeUntil(strike: () => Promise<unknown>): Promise<void> {
@@ -88,7 +88,7 @@ export class KillLoad {
     // Heard below; meanwhile a refusal must not end the test's own process.
     writing.catch(() => undefined);
     // A start that answers nobody would be waited for in vain.
-    await until('the first answer', () => (answers > 0 ? true : undefined), 30_000);
+    await until('the first answers', () => (answers >= writerCount ? true : undefined), 60_000);
     await strike();
     struck.abort();
     await writing;

@@ -21,7 +21,7 @@ test(`${row}: kill -9 under eight writers loses no acknowledged prompt, doubles 
   await using home = await processHome();
   await using folder = await createTestFolder();
   const run = seededRun(row);
-  const load = new KillLoad(home.env, folder.path);
+  await using load = new KillLoad(home.env, folder.path);
   await load.start();
   // The first start makes the database; the row is about starting again.
   for (const times of [load.readyMs, load.calmReadyMs, load.readyCpuMs]) times.length = 0;

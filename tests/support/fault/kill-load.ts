@@ -35,7 +35,7 @@ interface Unanswered {
 }
 
 /** What the writers did and what it must come to. */
-export class KillLoad {
+export class KillLoad implements AsyncDisposable {
   readonly ledger: Ledger;
   /** Of a client that sends again without an idempotency key. */
   readonly naive: Ledger;
@@ -150,6 +150,11 @@ export class KillLoad {
   async stop(): Promise<void> {
     this.program.kill('SIGTERM');
     await this.program.ended;
+  }
+
+  /** Leaves no program behind, however the test ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#program !== undefined) await this.kill();
   }
 
   /** Kills the program and waits until it is gone. */

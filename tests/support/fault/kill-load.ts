@@ -23,7 +23,7 @@ const calmLoad = 1.5 * availableParallelism();
  * People who take turns, a start of the program each: a process holds a tenth of what its user may do in a minute, and
  * takes it along when it is killed.
  */
-const people = 4;
+const people = 8;
 
 /** One prompt that was sent and has no answer yet. */
 interface Unanswered {
@@ -84,10 +84,10 @@ export class KillLoad implements AsyncDisposable {
    * sent again by the next call.
    */
   async writeUntil(strike: () => Promise<unknown>): Promise<void> {
-    const again = this.#unanswered;
-    this.#unanswered = [];
     const struck = new AbortController();
     const token = this.#tokens[this.readyMs.length % people] ?? '';
+    const again = this.#unanswered.filter((prompt) => prompt.token === token);
+    this.#unanswered = this.#unanswered.filter((prompt) => prompt.token !== token);
     let answers = 0;
     const writer = async (index: number): Promise<void> => {
       for (let count = index; !struck.signal.aborted; count += 1) {

@@ -64,7 +64,7 @@ function requestOf(url: string, path: string, { token, input }: { token: string;
   return { address: `${url}/trpc/${path}`, init: { method: 'POST', headers, body: json } };
 }
 
-/** Begins a load: each writer sends one prompt after another, every second one with a model's answer, and repeats a refused one by its key until it is acknowledged. */
+/** Begins a load: each writer sends one prompt after another, every second one with a model's answer, and repeats one refused with `SERVICE_UNAVAILABLE` by its key. */
 export function startLoad(plan: LoadPlan): Load {
   const { url, token, ledger, name, pauseMs } = plan;
   const calls: LoadCall[] = [];
@@ -81,10 +81,9 @@ export function startLoad(plan: LoadPlan): Load {
       ledger.sent(key);
       for (;;) {
         const { code, data } = await make('prompts.create', input);
-        if (code === 'OK') {
-          ledger.acknowledged(key, (data as { id: string }).id);
-          break;
-        }
+        if (code === 'OK') ledger.acknowledged(key, (data as { id: string }).id);
+        // Any other answer is an end: whoever judges the calls finds it.
+        if (code !== 'SERVICE_UNAVAILABLE') break;
         await pause(50);
       }
       await pause(pauseMs);

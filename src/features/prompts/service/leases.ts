@@ -17,6 +17,8 @@ export class PromptLeases {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #unheed: (() => Promise<void>) | undefined;
+  /** The database did not answer the last time: leases ended meanwhile, and their owners are there to renew them. */
+  #wasAway = false;
 
   constructor(deps: PromptDeps, generations: Generations) {
     this.#deps = deps;
@@ -57,8 +59,10 @@ export class PromptLeases {
     this.#running = this.#running.then(async () => {
       try {
         await this.#renew();
-        await this.sweep();
+        if (!this.#wasAway) await this.sweep();
+        this.#wasAway = false;
       } catch (cause) {
+        this.#wasAway = true;
         this.#deps.log.warn({ err: cause }, 'leases were not looked after; trying again');
       }
     });

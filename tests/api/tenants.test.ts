@@ -10,6 +10,8 @@ import { until } from '../support/wait.js';
 let service: TestService;
 let ada: TestPerson;
 let bob: TestPerson;
+/** Of bob, for members. */
+let shared: string;
 const of = (person: TestPerson): string => person.session.project.id;
 
 beforeAll(async () => {
@@ -18,6 +20,7 @@ beforeAll(async () => {
   await service.signUp();
   ada = await service.signUp();
   bob = await service.signUp();
+  shared = (await bob.client.projects.create.mutate({ name: 'Of bob' })).id;
 });
 afterAll(async () => {
   const bugs = service.logged.filter(({ level }) => level === 'error');
@@ -50,9 +53,9 @@ describe('an id of another project', () => {
     ['prompts.delete', 'prompt', (id) => ({ id })],
     ['prompts.similar', 'prompt', (id) => ({ promptId: id })],
     ['apiKeys.revoke', 'key', (id) => ({ id })],
-    ['projects.members.remove', 'user', (id) => ({ projectId: of(bob), userId: id })],
-    ['projects.members.setRole', 'user', (id) => ({ projectId: of(bob), userId: id, role: 'viewer' })],
-    ['projects.invitations.revoke', 'invitation', (id) => ({ projectId: of(bob), id })],
+    ['projects.members.remove', 'user', (id) => ({ projectId: shared, userId: id })],
+    ['projects.members.setRole', 'user', (id) => ({ projectId: shared, userId: id, role: 'viewer' })],
+    ['projects.invitations.revoke', 'invitation', (id) => ({ projectId: shared, id })],
   ];
 
   async function idsOfAda(): Promise<Record<(typeof takes)[number][1], string>> {
@@ -111,7 +114,11 @@ describe('the feed', () => {
     const socket = await openSocket(service.url, bob.token);
     const answerTo = async (id: number, input: object) => {
       socket.send(frame(id, 'subscription feed.follow', input));
-      return JSON.parse(await until('an answer', () => socket.frames.find((text) => text.includes(`"id":${id}`))));
+      return JSON.parse(
+        await until('a refusal', () =>
+          socket.frames.find((text) => text.includes(`"id":${id},`) && text.includes('"error"')),
+        ),
+      );
     };
     expect((await answerTo(1, { projectId: of(ada) })).error.data.code).toBe('NOT_FOUND');
     const stolen = (await answerTo(2, { lastEventId })).error.data;
@@ -149,7 +156,7 @@ describe('what others do', () => {
     ];
     expect(theirs.id).not.toBe(mine.id);
     expect(theirs.text).toBe('words of bob');
-    expect(JSON.stringify(theirs)).not.toContain('ada');
+    expect(JSON.stringify(theirs)).not.toContain('words of ada');
     const items = [{ text: 'of both' }];
     const [first, second] = [
       await ada.client.prompts.import.mutate({ items, idempotencyKey: 'import-of-both' }),

@@ -83,7 +83,7 @@ async function expectAnswered(
   if (!json.includes('"idempotencyKey"')) await expectKept(path, sent, answer.data);
 }
 
-describe.each(procedures)('$path', (procedure) => {
+describe.each(procedures.map((procedure, nth) => ({ ...procedure, nth })))('$path', ({ nth, ...procedure }) => {
   test('answers whatever it is sent: no server error, a proper envelope, what it takes reads back equal (T37, T43, T44, T46, T51)', async () => {
     const { path, type, shape, meta } = procedure;
     let accepted = 0;
@@ -98,7 +98,7 @@ describe.each(procedures)('$path', (procedure) => {
         // Broken JSON would break the frame around it: `tests/api/corpus.test.ts` sends such.
         if (isJson(input.json)) await expectAnswered(procedure, input, await socket.call(type, path, input.json));
       }),
-      { seed, numRuns: runs, endOnFailure: true },
+      { seed: seed + nth, numRuns: runs, endOnFailure: true },
     );
     if (path === 'prompts.create' && runs >= 6) expect(accepted).toBeGreaterThan(0);
   });

@@ -17,6 +17,8 @@ let target: Target;
 let socket: SocketCaller;
 let before: string;
 let ids: string[];
+/** Answers that were no refusals: with none, the fuzz would only have met the schemas. */
+let accepted = 0;
 
 beforeAll(async () => {
   target = await startTarget();
@@ -33,7 +35,7 @@ beforeAll(async () => {
   before = await target.neighbour();
 });
 afterAll(async () => {
-  socket.close();
+  await socket.close();
   await target[Symbol.asyncDispose]();
 });
 
@@ -86,7 +88,6 @@ async function expectAnswered(
 describe.each(procedures.map((procedure, nth) => ({ ...procedure, nth })))('$path', ({ nth, ...procedure }) => {
   test('answers whatever it is sent: no server error, a proper envelope, what it takes reads back equal (T37, T43, T44, T46, T51)', async () => {
     const { path, type, shape, meta } = procedure;
-    let accepted = 0;
     await fc.assert(
       fc.asyncProperty(fuzzedInput(shape, ids), async (input) => {
         fc.pre(isSafe(procedure, input));
@@ -100,13 +101,13 @@ describe.each(procedures.map((procedure, nth) => ({ ...procedure, nth })))('$pat
       }),
       { seed: seed + nth, numRuns: runs, endOnFailure: true },
     );
-    if (path === 'prompts.create' && runs >= 6) expect(accepted).toBeGreaterThan(0);
   });
 });
 
 test('after all of it the process lives, logged no bug and nobody’s words, and the neighbour is untouched (T21, T22, T82)', async () => {
   await target.expectUnharmed([canary]);
   expect(await target.neighbour()).toBe(before);
+  expect(accepted).toBeGreaterThan(runs * 3);
 });
 
 describe('the control: what the judge must find', () => {

@@ -5,7 +5,6 @@ import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc';
 import type { ErrorShape } from '../../src/rpc/faults.js';
 import { processHome, startProcess, type TestProcess } from './process.js';
 import { clientFor, goodPassword, type TestPerson } from './service.js';
-import { until } from './wait.js';
 import { openSocket, type WireSocket } from './wire.js';
 
 /** A service in a process of its own that is attacked, with somebody who attacks and somebody who must not notice. */
@@ -34,9 +33,9 @@ const generous = {
 };
 
 /** Starts the compiled service and makes its people. */
-export async function startTarget(): Promise<Target> {
+export async function startTarget(own: Record<string, string> = {}): Promise<Target> {
   const home = await processHome();
-  const env: Record<string, string> = { ...home.env, ...generous };
+  const env: Record<string, string> = { ...home.env, ...generous, ...own };
   const program = await startProcess(env);
   const { url } = program;
   const ada = await person(url, 'ada-attacks');
@@ -155,50 +154,51 @@ function isEnvelope({ message, code, data }: ErrorShape): boolean {
   return isCode && isTold && typeof data.requestId === 'string' && typeof data.details === 'object';
 }
 
+interface Waiting {
+  answered(outcome: Outcome): void;
+  failed(why: Error): void;
+  timer: NodeJS.Timeout;
+}
+/** No call takes as long, on however busy a machine. */
+const patienceMs = 30_000;
+
 /** Calls over one WebSocket after another; a subscription counts as answered when it has begun, and is stopped. */
 export class SocketCaller {
   readonly #url: string;
   readonly #token: string;
-  #socket: WireSocket | undefined;
-  #closed: number | undefined;
+  #socket: Promise<WireSocket> | undefined;
   #id = 0;
-  readonly #answers = new Map<number, Outcome>();
+  readonly #waiting = new Map<number, Waiting>();
 
   constructor(url: string, token: string) {
     this.#url = url;
     this.#token = token;
   }
 
-  /** Faults: an error that says with which code the service closed the socket instead of answering. */
+  /** Faults: an error that says with which code the service closed the socket instead of answering, or that it said nothing. */
   async call(type: string, path: string, input: string): Promise<Outcome> {
-    const socket = await this.#open();
+    this.#socket ??= this.#open();
+    const socket = await this.#socket;
     const id = (this.#id += 1);
-    socket.send(`{"id":${id},"jsonrpc":"2.0","method":"${type}","params":{"path":"${path}","input":${input}}}`);
-    const answer = await until(
-      `an answer to ${path} ${input.slice(0, 300)}`,
-      () => {
-        if (this.#closed !== undefined)
-          throw new Error(`closed with ${this.#closed} by ${path} ${input.slice(0, 300)}`);
-        return this.#answers.get(id);
-      },
-      30_000,
-    );
-    this.#answers.delete(id);
+    const told = `${path} ${input.slice(0, 300)}`;
+    const answer = await new Promise<Outcome>((answered, failed) => {
+      const timer = setTimeout(() => failed(new Error(`no answer to ${told}`)), patienceMs);
+      this.#waiting.set(id, { answered, failed: ({ message }) => failed(new Error(`${message}: ${told}`)), timer });
+      socket.send(`{"id":${id},"jsonrpc":"2.0","method":"${type}","params":{"path":"${path}","input":${input}}}`);
+    });
     if (type === 'subscription' && answer.error === undefined) socket.send(`{"id":${id},"method":"subscription.stop"}`);
     return answer;
   }
 
-  close(): void {
-    this.#socket?.ws.close();
+  async close(): Promise<void> {
+    (await this.#socket)?.ws.close();
   }
 
   async #open(): Promise<WireSocket> {
-    if (this.#socket !== undefined && this.#closed === undefined) return this.#socket;
     const socket = await openSocket(this.#url, this.#token);
-    this.#socket = socket;
-    this.#closed = undefined;
     void socket.closed.then((code) => {
-      if (this.#socket === socket) this.#closed = code;
+      this.#socket = undefined;
+      for (const { failed } of this.#waiting.values()) failed(new Error(`closed with ${code}`));
     });
     socket.ws.on('message', (bytes: Buffer) => {
       const text = bytes.toString('utf8');
@@ -210,7 +210,10 @@ export class SocketCaller {
 
   #hear(text: string): void {
     const { id, result, error } = JSON.parse(text) as { id: number; result?: { data?: unknown }; error?: ErrorShape };
-    if (this.#answers.has(id)) return;
-    this.#answers.set(id, { status: 0, text, data: result === undefined ? undefined : (result.data ?? null), error });
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(id);
+    clearTimeout(waiting.timer);
+    waiting.answered({ status: 0, text, data: result === undefined ? undefined : (result.data ?? null), error });
   }
 }

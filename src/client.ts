@@ -4,6 +4,7 @@ import {
   httpBatchLink,
   httpLink,
   type Operation,
+  retryLink,
   splitLink,
   type TRPCClient,
   TRPCClientError,
@@ -49,13 +50,22 @@ const refreshAheadMs = 30_000;
 /** Calls that must not wait for each other, for a model answers some of them, or that fill a request alone. */
 const neverBatched = new Set(['prompts.create', 'prompts.import', 'prompts.regenerate', 'auth.login', 'auth.signup']);
 const maxBatchCalls = 10;
+/** How often a call is made in all while the process that it meets is closing; the waits between add up to 1.5 s. */
+const maxTries = 5;
+const firstRetryMs = 100;
+/** Subscriptions outlast any closing: their socket is told meanwhile to come again elsewhere. */
+const maxRetryMs = 1_000;
+/** How many events back a repeated one is known: a second of a thousand events a second, told while a socket hands over. */
+const rememberedEvents = 1_024;
+/** The longest wait before a lost socket is tried again. */
+const maxReconnectMs = 5_000;
 
 /**
  * A typed client: calls over HTTP, batched where that helps, subscriptions over one WebSocket that opens with the first
  * and closes after the last.
  *
  * Shape: queries travel by POST (long inputs fail as GET). A cut subscription reconnects and resumes by itself, with a
- * fresh token. `prompts.stream` gets an `idempotencyKey` if it has none, so that a resumed stream asks no model twice.
+ * fresh token. A call that a closing process refused, which is to say did not begin, is made again. `prompts.stream` gets an `idempotencyKey` if it has none, so that a resumed stream asks no model twice.
  * Faults: `TRPCClientError`; read `error.data.code` and `error.data.details`.
  */
 export function createPromptwellClient(options: ClientOptions): PromptwellClient {
@@ -68,6 +78,11 @@ export function createPromptwellClient(options: ClientOptions): PromptwellClient
   return createTRPCClient<AppRouter>({
     links: [
       keyedStreams,
+      eachEventOnce,
+      retryLink<AppRouter>({
+        retry: ({ op, error, attempts }) => isClosing(error) && (op.type === 'subscription' || attempts < maxTries),
+        retryDelayMs: (attempts) => Math.min(maxRetryMs, firstRetryMs * 2 ** (attempts - 1)),
+      }),
       splitLink({
         condition: (operation) => operation.type === 'subscription',
         true: subscriptionLink(options, url, token),
@@ -89,11 +104,18 @@ function subscriptionLink(options: ClientOptions, url: string, token: TokenSourc
     url: url.replace(/^http/, 'ws'),
     connectionParams: async () => ({ token: (await token()) ?? '' }),
     lazy: { enabled: true, closeMs: 1_000 },
+    retryDelayMs: reconnectDelayMs,
     keepAlive: { enabled: true, intervalMs: 20_000, pongTimeoutMs: 10_000 },
     WebSocket: Socket,
   });
   return wsLink({ client });
 }
+
+const isClosing = ({ data }: TRPCClientError<AppRouter>): boolean => data?.details.state === 'closing';
+
+/** At once the first time, later ever longer, and not all clients of a process that died at the same moment. */
+const reconnectDelayMs = (attempt: number): number =>
+  attempt === 0 ? 0 : Math.min(maxReconnectMs, 250 * 2 ** attempt) * (0.5 + Math.random() / 2);
 
 const withoutWebSocket: TRPCLink<AppRouter> = () => () => {
   throw new TRPCClientError('Subscriptions need a WebSocket class: pass `WebSocket` (on Node 20, the one of `ws`).');
@@ -102,6 +124,36 @@ const withoutWebSocket: TRPCLink<AppRouter> = () => () => {
 /** Gives each stream a key of its own, once: reconnecting re-sends the same input. */
 const keyedStreams: TRPCLink<AppRouter> = () => {
   return ({ op, next }) => next(op.path === 'prompts.stream' ? { ...op, input: keyed(op) } : op);
+};
+
+/**
+ * Drops events of the feed that were told before: a socket that hands over to another and is then cut resumes behind what
+ * it has told already.
+ */
+const eachEventOnce: TRPCLink<AppRouter> = () => {
+  return ({ op, next }) => {
+    if (op.path !== 'feed.follow') return next(op);
+    const source = next(op);
+    const told = new Set<string>();
+    const isNew = (id: string): boolean => {
+      if (told.has(id)) return false;
+      told.add(id);
+      const [oldest] = told;
+      if (told.size > rememberedEvents && oldest !== undefined) told.delete(oldest);
+      return true;
+    };
+    return {
+      ...source,
+      subscribe: (observer) =>
+        source.subscribe({
+          ...observer,
+          next(envelope) {
+            const id = envelope.result.type === 'data' ? envelope.result.id : undefined;
+            if (id === undefined || isNew(id)) observer.next?.(envelope);
+          },
+        }),
+    };
+  };
 };
 
 function keyed({ input }: Operation): object {

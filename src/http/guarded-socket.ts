@@ -6,6 +6,7 @@ import { closeCodes, limits } from './limits.js';
 
 const openState = 1;
 const openingBracket = 0x5b;
+const textFrame = { binary: false };
 /** How long a peer has to answer a closing frame. */
 const closingMs = 1_000;
 
@@ -54,7 +55,21 @@ export class GuardedSocket extends EventEmitter implements Connection {
   send(data: string | Uint8Array): void {
     if (this.#socket.readyState !== openState) return;
     if (this.#socket.bufferedAmount > limits.socketBufferedBytes) return this.#closeSlow();
-    this.#socket.send(data, () => this.#flushed());
+    this.#write(data);
+  }
+
+  /** Sends a text frame if there is room for more; answers whether it did. */
+  push(frame: Buffer): boolean {
+    if (this.#socket.readyState !== openState || this.#socket.bufferedAmount > limits.socketHighWaterBytes)
+      return false;
+    this.#write(frame);
+    return true;
+  }
+
+  #write(data: string | Uint8Array): void {
+    // A UTF-16 unit is at most three bytes. Below the mark nobody waits to hear that the bytes are gone.
+    const mayFill = this.#socket.bufferedAmount + data.length * 3 > limits.socketHighWaterBytes;
+    this.#socket.send(data, textFrame, mayFill ? () => this.#flushed() : undefined);
     const unsentBytes = this.#socket.bufferedAmount;
     if (unsentBytes <= limits.socketHighWaterBytes) return;
     const excessBytes = Math.max(0, unsentBytes - limits.socketBufferedBytes);

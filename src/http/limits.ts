@@ -31,6 +31,11 @@ export const limits = {
   socketCallsPerSecond: 1_000,
   /** A long message counts as one call for each of these. */
   socketBytesPerCall: 4_096,
+  /**
+   * How long a closing door behind a proxy goes on refusing: a proxy learns by 503s that it is to ask elsewhere, while a
+   * connection that is cut as a call comes in makes a 502, of which nobody knows what was done.
+   */
+  lastRefusalsMs: 1_000,
   /** How long a closing door waits for the calls under way, and then for the last bytes to be taken. */
   lastCallsMs: 1_000,
   lastBytesMs: 1_500,

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import websocket from '@fastify/websocket';
@@ -56,7 +56,11 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
     },
     async close() {
       door.calls.refuse();
-      await atMost(limits.lastCallsMs, door.calls.idle());
+      const isProxied = config.trustProxy.length > 0;
+      await Promise.all([
+        atMost(limits.lastCallsMs, door.calls.idle()),
+        isProxied ? pause(limits.lastRefusalsMs) : undefined,
+      ]);
       // The replies of the last calls are written in this turn.
       await turn();
       sockets.closeAll();

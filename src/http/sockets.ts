@@ -46,7 +46,7 @@ export class Sockets {
     this.#deps.onCount(this.#open.size);
     let leave = (): void => add(this.#byAddress, address, -1);
     let unwatch = (): void => undefined;
-    const deadline = setTimeout(
+    let deadline: NodeJS.Timeout | undefined = setTimeout(
       () => socket.close(closeCodes.unauthenticated, 'no credential in time'),
       limits.socketAuthenticationMs,
     );
@@ -64,6 +64,8 @@ export class Sockets {
         return false;
       }
       clearTimeout(deadline);
+      // A timer that is over keeps its memory as long as somebody holds it.
+      deadline = undefined;
       leave();
       add(this.#byUser, principal.userId, 1);
       leave = () => add(this.#byUser, principal.userId, -1);

@@ -1,13 +1,16 @@
+import type { IncomingMessage } from 'node:http';
 import type { AnyTRPCRouter, TRPCError } from '@trpc/server';
 import { fastifyRequestHandler } from '@trpc/server/adapters/fastify';
-import { getWSConnectionHandler } from '@trpc/server/adapters/ws';
+import { getWSConnectionHandler, type WSSHandlerOptions } from '@trpc/server/adapters/ws';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { Fault } from '../kernel/fault.js';
 import type { Log } from '../platform/log.js';
 import { faultOf, isBug } from '../rpc/faults.js';
 import type { ProcedureMeta } from '../rpc/init.js';
+import { answerCalls, plainCalls } from './calls.js';
 import { bearerOf, type ContextSource, contextOf, HttpConnection } from './context.js';
+import { encoderFor, Frames } from './frames.js';
 import { GuardedSocket } from './guarded-socket.js';
 import { closeCodes, limits } from './limits.js';
 import type { Door } from './door.js';
@@ -33,6 +36,14 @@ export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets)
     // Asked before tRPC is: it answers 200 to a subscription and tells of the refusal in the stream.
     const refused = path.split(',').find((name) => webSocketOnly.has(name));
     if (refused !== undefined) throw new Fault('methodNotAllowed', `${refused} runs over WebSocket only.`);
+    const plain = plainCalls(door.router, request, path);
+    if (plain !== null)
+      return answerCalls(plain, reply, {
+        router: door.router,
+        createContext: () => httpContext(door, request, connection),
+        onError: (failed) => logError(door.log, { ...failed, requestId: request.id }),
+        headersFor: retryHeaders,
+      });
     await fastifyRequestHandler({
       router: door.router,
       req: request,
@@ -43,7 +54,7 @@ export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets)
       allowMethodOverride: true,
       createContext: () => httpContext(door, request, connection),
       onError: ({ error, path: at }) => logError(door.log, { error, path: at, requestId: request.id }),
-      responseMeta: ({ errors }) => ({ headers: retryHeaders(errors) }),
+      responseMeta: ({ errors }) => ({ headers: new Headers(retryHeaders(errors)) }),
     });
     return reply;
   }
@@ -65,8 +76,9 @@ const httpContext = (source: ContextSource, request: FastifyRequest, connection:
   });
 
 function mountSockets(server: FastifyInstance, door: Door, sockets: Sockets): void {
-  const admitted = new WeakMap<GuardedSocket, { socket: AdmittedSocket; request: FastifyRequest }>();
-  const onConnection = getWSConnectionHandler({
+  const admitted = new WeakMap<GuardedSocket, Admitted>();
+  const frames = new Frames();
+  const options: WSSHandlerOptions<AnyTRPCRouter> = {
     // The adapter's type asks for the server it is not used with here.
     wss: undefined as unknown as WebSocketServer,
     router: door.router,
@@ -76,32 +88,54 @@ function mountSockets(server: FastifyInstance, door: Door, sockets: Sockets): vo
       const guarded = res as unknown as GuardedSocket;
       const entry = admitted.get(guarded);
       if (entry === undefined) throw new Fault('unauthenticated', 'This socket is closed.', { reason: 'closed' });
-      const token = info.connectionParams?.['token'] ?? bearerOf(entry.request.raw);
+      const token = info.connectionParams?.['token'] ?? entry.bearer;
       return socketContext(door, { ...entry, guarded, token });
     },
     onError: ({ error, path, ctx }) =>
       logError(door.log, { error, path, requestId: (ctx as { requestId?: string } | undefined)?.requestId }),
-  });
-  server.get('/trpc', { websocket: true }, (socket: WebSocket, request: FastifyRequest) => {
+  };
+  server.get('/trpc', { websocket: true, preHandler: detachResponse }, (socket: WebSocket, request: FastifyRequest) => {
+    // The plugin's listener holds request and response; what it does, `GuardedSocket` does for open sockets.
+    socket.removeAllListeners('error');
     const guarded = new GuardedSocket(socket, {
       clock: door.clock,
       maxSubscriptions: door.config.subscriptionsPerSocket,
     });
     if (!sockets.hasRoomFor(request.ip)) return guarded.close(closeCodes.policy, 'too many sockets');
-    admitted.set(guarded, { socket: sockets.admit(guarded, request.ip), request });
-    onConnection(guarded as unknown as WebSocket, request.raw);
+    const { id: requestId, ip: address, raw } = request;
+    admitted.set(guarded, { socket: sockets.admit(guarded, address), requestId, address, bearer: bearerOf(raw) });
+    const encoder = encoderFor(guarded, frames);
+    const onConnection = getWSConnectionHandler({ ...options, experimental_encoder: encoder });
+    onConnection(guarded as unknown as WebSocket, addressed(raw));
   });
+}
+
+/** What is known of a socket that was let in. Not its request: that is several kilobytes for as long as it is open. */
+interface Admitted {
+  socket: AdmittedSocket;
+  requestId: string;
+  address: string;
+  bearer: string | null;
+}
+
+/** All that tRPC's adapter reads of an upgrade: where it went. */
+const addressed = ({ url, headers }: IncomingMessage): IncomingMessage =>
+  ({ url, headers: { host: headers.host } }) as IncomingMessage;
+
+/** Node keeps a request alive with its response, and the response with its connection. An upgraded one has no more use. */
+async function detachResponse(request: FastifyRequest, { raw }: FastifyReply): Promise<void> {
+  if (request.headers.upgrade !== undefined && raw.socket !== null) raw.detachSocket(raw.socket);
 }
 
 /** The context of a socket, once its credential holds; a socket without a valid one is closed with 4401. */
 async function socketContext(
   source: ContextSource,
-  entry: { guarded: GuardedSocket; socket: AdmittedSocket; request: FastifyRequest; token: string | null },
+  entry: Admitted & { guarded: GuardedSocket; token: string | null },
 ) {
-  const { guarded, request } = entry;
+  const { guarded, requestId, address } = entry;
   const context = contextOf(source, {
-    requestId: request.id,
-    address: request.ip,
+    requestId,
+    address,
     credential: entry.token,
     transport: 'websocket',
     connection: guarded,
@@ -121,12 +155,10 @@ async function socketContext(
   }
 }
 
-function retryHeaders(errors: readonly TRPCError[]): Headers {
-  const headers = new Headers();
+function retryHeaders(errors: readonly TRPCError[]): Record<string, string> {
   const waits = errors.map((error) => faultOf(error)?.details.retryAfterMs ?? 0);
   const longestMs = Math.max(0, ...waits);
-  if (longestMs > 0) headers.set('retry-after', String(Math.ceil(longestMs / 1_000)));
-  return headers;
+  return longestMs > 0 ? { 'retry-after': String(Math.ceil(longestMs / 1_000)) } : {};
 }
 
 /** Each error once: expected ones at info without their input, bugs with stack and cause. */

@@ -56,7 +56,8 @@ export class Gathering<Item, Answer> {
 
   #begin(key: string, line: Line<Item, Answer>): void {
     while (line.running < this.#deps.groupsAtOnce && line.waiting.length > 0) void this.#work(key, line);
-    if (line.running === 0 && line.waiting.length === 0) this.#lines.delete(key);
+    // A turn that was asked for may come when its line is done with and the key has another.
+    if (line.running === 0 && line.waiting.length === 0 && this.#lines.get(key) === line) this.#lines.delete(key);
   }
 
   async #work(key: string, line: Line<Item, Answer>): Promise<void> {

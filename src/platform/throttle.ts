@@ -3,6 +3,7 @@ import type { Config } from '../config.js';
 import type { Clock } from '../kernel/clock.js';
 import { Fault, type FaultKind } from '../kernel/fault.js';
 import type { Database } from './db/database.js';
+import { Allowances } from './throttle/allowances.js';
 
 /** What a user may do only so often. */
 export type PromptBucket = 'create' | 'similar';
@@ -49,14 +50,12 @@ const cleanUpIntervalMs = 5 * 60_000;
 /**
  * Counts calls in Postgres, so that several processes share the counts.
  *
- * Shape: fixed windows that begin with a subject's first call. Times are the machine's wall clock (the library's own).
- * Cost: one upsert by primary key for each window asked.
+ * Shape: fixed windows that begin with a subject's first call. Prompts: see `Allowances`. Attempts: times are the machine's
+ * wall clock (the library's own), at one upsert by primary key for each window asked.
  */
 export class Throttle {
   readonly #deps: ThrottleDeps;
-  readonly #second: RateLimiterPostgres;
-  readonly #minute: RateLimiterPostgres;
-  readonly #burst: RateLimiterPostgres | null;
+  readonly #prompts: Allowances;
   readonly #imports: RateLimiterPostgres;
   readonly #failures: RateLimiterPostgres;
   readonly #cleanUp: ReturnType<typeof setInterval>;
@@ -64,12 +63,12 @@ export class Throttle {
   constructor(deps: ThrottleDeps) {
     const { limits } = deps;
     this.#deps = deps;
-    this.#second = limiter(deps.db, { keyPrefix: 'second', points: limits.promptsPerSecond, duration: 1 });
-    this.#minute = limiter(deps.db, { keyPrefix: 'minute', points: limits.promptsPerMinute, duration: 60 });
-    this.#burst =
-      limits.promptsBurst === 0
-        ? null
-        : limiter(deps.db, { keyPrefix: 'burst', points: limits.promptsBurst, duration: 60 });
+    this.#prompts = new Allowances({
+      ...deps,
+      second: { name: 'second', points: limits.promptsPerSecond, durationMs: 1_000 },
+      minute: { name: 'minute', points: limits.promptsPerMinute, durationMs: 60_000 },
+      burst: limits.promptsBurst === 0 ? null : { name: 'burst', points: limits.promptsBurst, durationMs: 60_000 },
+    });
     this.#imports = limiter(deps.db, {
       keyPrefix: 'import',
       points: limits.promptsPerMinute * importedPerPrompt,
@@ -90,18 +89,8 @@ export class Throttle {
    * refuses is given back to the other. Faults: `rateLimited` with `retryAfterMs`.
    */
   async countPrompt(bucket: PromptBucket, userId: string): Promise<void> {
-    const key = `${bucket}:${userId}`;
-    let taken = this.#second;
-    let waitMs = await consume(taken, key);
-    if (waitMs !== null && this.#burst !== null && (await consume(this.#burst, key)) === null) {
-      taken = this.#burst;
-      waitMs = null;
-    }
+    const waitMs = await this.#prompts.take(`${bucket}:${userId}`);
     if (waitMs !== null) throw this.#refusal(bucket, waitMs);
-    waitMs = await consume(this.#minute, key);
-    if (waitMs === null) return;
-    await this.#giveBack(taken, key);
-    throw this.#refusal(bucket, waitMs);
   }
 
   /** Counts prompts that a user imports, up to so many a minute. Faults: `rateLimited`; none of them counts then. */
@@ -150,11 +139,10 @@ export class Throttle {
     await this.#deps.db.read(sql, [window.getKey(key), points]).catch(() => undefined);
   }
 
-  /** Rows whose window is over count nothing; leaving them for the next round does no harm. */
+  /** Rows whose window is over by both clocks count nothing; leaving them for the next round does no harm. */
   async #clearExpired(): Promise<void> {
-    await this.#deps.db
-      .read('DELETE FROM rate_limit WHERE expire < $1', [this.#deps.clock.nowMs()])
-      .catch(() => undefined);
+    const sql = 'DELETE FROM rate_limit WHERE expire < least($1::float8, extract(epoch FROM now()) * 1000)';
+    await this.#deps.db.read(sql, [this.#deps.clock.nowMs()]).catch(() => undefined);
   }
 
   #refusal(bucket: ThrottleBucket, retryAfterMs: number): Fault {

@@ -10,6 +10,10 @@ export const router = t.router;
 /** Joins routers whose procedures stand under one name. */
 export const mergeRouters = t.mergeRouters;
 
+/** Said before anything was done, so that any call may be repeated: our client does. */
+const closing = (): Fault =>
+  new Fault('overloaded', 'This process is closing: call again.', { state: 'closing', retryAfterMs: 1_000 });
+
 const measured = t.procedure
   .use(async ({ ctx, path, next }) => {
     const startedMs = ctx.monotonicMs();
@@ -20,7 +24,7 @@ const measured = t.procedure
   })
   .use(async ({ ctx, next }) => {
     const leave = ctx.enter();
-    if (leave === null) throw new Fault('overloaded', 'This process is closing: call again.', { retryAfterMs: 1_000 });
+    if (leave === null) throw closing();
     try {
       return await next();
     } finally {

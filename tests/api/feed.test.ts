@@ -303,6 +303,18 @@ test('10: what is deleted has lost its texts in replay', async () => {
   for (const one of [reader, replay]) one.unsubscribe();
 });
 
+test('17: an event has one id, live and in replay, so that a client that moves drops what two sockets tell', async () => {
+  const live = await follow(ada.client);
+  await store(ada, 'told twice');
+  await untilHeard(live, 2);
+  const replay = await follow(ada.client, { lastEventId: live.items[0]?.id ?? '' });
+  await untilHeard(replay, 2);
+  const ids = ({ items }: typeof live): string[] => items.slice(1).map(({ id }) => id);
+  expect(new Set(ids(live)).size).toBe(2);
+  expect(ids(replay)).toEqual(ids(live));
+  for (const one of [live, replay]) one.unsubscribe();
+});
+
 test('11: a reader that stops reading loses nothing and holds nobody up', async () => {
   const sockets: WebSocket[] = [];
   class Captured extends WebSocket {

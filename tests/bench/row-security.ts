@@ -18,7 +18,7 @@ import { type Contender, interleave } from './rounds.js';
 // TEST_DATABASE_URL=... npx tsx tests/bench/row-security.ts [--quick]
 
 const isQuick = process.argv.includes('--quick');
-const rounds = isQuick ? 2 : 7;
+const rounds = 5;
 const sizes = isQuick ? [200, 1_000] : [1_000, 10_000];
 /** Beside the projects that are asked for: 50 of 100 prompts. */
 const neighbours = isQuick ? 5 : 50;
@@ -224,7 +224,7 @@ async function run(): Promise<void> {
   console.log(row('statement', 'no wall ms', 'wall ms', 'BEGIN ms', 'ratio', 'BEGIN ratio', 'CPU us', 'wall', 'BEGIN'));
   console.log(row(...Array.from({ length: 9 }, () => '---')));
   const print = async (asked: Asked): Promise<void> => {
-    const figures = await interleave(contenders(db, asked), { rounds, perRound: isQuick ? 10 : asked.perRound });
+    const figures = await interleave(contenders(db, asked), { rounds, perRound: isQuick ? 20 : asked.perRound });
     for (const printed of line(asked.name, figures)) console.log(printed);
   };
   for (const project of projects) for (const asked of reads(project)) await print(asked);

@@ -42,7 +42,7 @@ export async function openAccounts(db: Database, env: Record<string, string> = {
     const username = `${prefix}-${count}-${ids.secret(4)}`;
     return { username, ...(await room.signIn.signup({ username, password: goodPassword }, address)) };
   };
-  return { ...room, operators, clock, ids, throttle, throttled, person, close };
+  return { ...room, auth, operators, clock, ids, throttle, throttled, person, close };
 }
 
 /** The room as tests use it. */

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { freePort } from './cluster.js';
 import { createTestFolder } from './database.js';
 import { read } from './source.js';
 import { until } from './wait.js';
@@ -103,9 +104,9 @@ export async function tlsOpen(nginx: TestNginx, path: string, call: TlsCall = {}
 
 /** The configuration with what an operator sets; what is to be set must be there. */
 function settled(upstreams: readonly string[], at: { folder: string; tlsPort: number; plainPort: number }): string {
-  const servers = upstreams.map((address) => `server ${address} `).join('max_fails=3 fail_timeout=5s;\n    ');
+  const servers = upstreams.map((address) => `server ${address} `).join('max_fails=3 fail_timeout=2s;\n    ');
   const changes: [string | RegExp, string][] = [
-    ['server 127.0.0.1:3000 ', servers],
+    [/server 127\.0\.0\.1:3000 /g, servers],
     ['listen 80;', `listen 127.0.0.1:${at.plainPort};`],
     ['listen [::]:80;', ''],
     ['listen 443 ssl', `listen 127.0.0.1:${at.tlsPort} ssl`],
@@ -146,14 +147,6 @@ const selfSign = ({ key, certificate }: { key: string; certificate: string }) =>
     ...'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'.split(' '),
     ...`-addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout ${key} -out ${certificate}`.split(' '),
   ]);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function isListening(port: number, child: ChildProcess): Promise<true | undefined> {
   if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode}`);

@@ -6,7 +6,8 @@ import type { PromptView } from '../prompts/schema.js';
 
 /** Live events kept for one reader while it is busy; past it the reader catches up from the database. */
 const queueLimit = 64;
-const replayPageSize = 50;
+/** Events of a page from the database: few at first, then as many as the last ones' length lets fit, and no more. */
+const replayPage = { first: 8, most: 50, length: 262_144 } as const;
 /** The wait before a page is asked for again while the database is away. */
 const replayRetryMs = 500;
 
@@ -17,13 +18,23 @@ export interface ReaderDeps {
   observer: { onOverflow(): void };
 }
 
+/** Takes an event at once, or answers false to have it yielded. Must not throw. */
+export type Take = (event: StoredEvent<PromptView>) => boolean;
+
+const takeNone: Take = () => false;
+
 /** Reads one project's events: from the database until nothing is left, then live, and back when it fell behind. */
 export class FeedReader {
   readonly #deps: ReaderDeps;
   readonly #projectId: string;
   #live: StoredEvent[] = [];
   #isBehind = true;
-  #wake: () => void = () => undefined;
+  #last: EventPosition = { xid: 0n, id: 0n };
+  #take = takeNone;
+  #isEnded = false;
+  /** Set while everything before is yielded and used: nobody asks for the next event earlier. */
+  #wake: (() => void) | undefined;
+  #pageSize: number = replayPage.first;
   #leave: (() => void) | undefined;
 
   constructor(deps: ReaderDeps, projectId: string) {
@@ -42,21 +53,38 @@ export class FeedReader {
     this.#live = [];
   }
 
-  /** The events after `from`, in order, each once, until `signal` fires. */
-  async *read(from: EventPosition, signal: AbortSignal): AsyncGenerator<StoredEvent<PromptView>> {
-    let last = from;
-    const wake = (): void => this.#wake();
+  /** Ends `read`, though its reader is still there. */
+  end(): void {
+    this.#isEnded = true;
+    this.#awaken();
+  }
+
+  /** Whether `end` was called. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /**
+   * The events after `from`, in order, each once, until `signal` fires.
+   *
+   * Shape: a live event that finds the reader waiting is offered to `take` before; what that takes is not yielded.
+   */
+  async *read(from: EventPosition, signal: AbortSignal, take = takeNone): AsyncGenerator<StoredEvent<PromptView>> {
+    this.#last = from;
+    this.#take = take;
+    const wake = (): void => this.#awaken();
+    const isOver = (): boolean => signal.aborted || this.#isEnded;
     signal.addEventListener('abort', wake);
     try {
-      while (!signal.aborted) {
-        const events = this.#isBehind ? await this.#replayOrWait(last, signal) : this.#take();
+      while (!isOver()) {
+        const events = this.#isBehind ? await this.#replayOrWait(signal) : this.#taken();
         for (const event of events) {
-          if (signal.aborted) return;
-          if (!isAfter(event.position, last)) continue;
-          last = event.position;
+          if (isOver()) return;
+          if (!isAfter(event.position, this.#last)) continue;
+          this.#last = event.position;
           yield event as StoredEvent<PromptView>;
         }
-        if (!this.#isBehind && this.#live.length === 0 && !signal.aborted) await this.#rung();
+        if (!this.#isBehind && this.#live.length === 0 && !isOver()) await this.#rung();
       }
     } finally {
       signal.removeEventListener('abort', wake);
@@ -64,9 +92,9 @@ export class FeedReader {
   }
 
   /** A stream outlives a database that is away for a while: it goes on where it was. */
-  async #replayOrWait(last: EventPosition, signal: AbortSignal): Promise<StoredEvent[]> {
+  async #replayOrWait(signal: AbortSignal): Promise<StoredEvent[]> {
     try {
-      return await this.#replay(last);
+      return await this.#replay();
     } catch (cause) {
       if (!(cause instanceof Fault) || (cause.kind !== 'overloaded' && cause.kind !== 'timeout')) throw cause;
       this.#isBehind = true;
@@ -89,22 +117,23 @@ export class FeedReader {
   }
 
   /** The next page from the database; a page that is not full means that the rest comes live. */
-  async #replay(last: EventPosition): Promise<StoredEvent[]> {
+  async #replay(): Promise<StoredEvent[]> {
     this.#live = [];
     this.#isBehind = false;
-    const events = await this.#deps.events.afterOf(this.#projectId, last, replayPageSize);
-    if (events.length === replayPageSize) this.#isBehind = true;
+    const events = await this.#deps.events.afterOf(this.#projectId, this.#last, this.#pageSize);
+    if (events.length === this.#pageSize) this.#isBehind = true;
+    this.#pageSize = pageSizeAfter(events);
     return events;
   }
 
-  #take(): StoredEvent[] {
+  #taken(): StoredEvent[] {
     const events = this.#live;
     this.#live = [];
     return events;
   }
 
   #receive(event: StoredEvent): void {
-    if (this.#isBehind) return;
+    if (this.#isBehind || this.#isTaken(event)) return;
     if (this.#live.length >= queueLimit) {
       this.#isBehind = true;
       this.#live = [];
@@ -112,7 +141,15 @@ export class FeedReader {
     } else {
       this.#live.push(event);
     }
-    this.#wake();
+    this.#awaken();
+  }
+
+  /** While the reader waits, nothing is on its way that this event could overtake. */
+  #isTaken(event: StoredEvent): boolean {
+    if (this.#wake === undefined || !isAfter(event.position, this.#last)) return false;
+    if (!this.#take(event as StoredEvent<PromptView>)) return false;
+    this.#last = event.position;
+    return true;
   }
 
   #rung(): Promise<void> {
@@ -120,4 +157,18 @@ export class FeedReader {
       this.#wake = resolve;
     });
   }
+
+  #awaken(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
+
+/** A page is held while its reader takes nothing: fifty prompts of a megabyte for each of fifty readers would be too much. */
+function pageSizeAfter(events: readonly StoredEvent[]): number {
+  if (events.length === 0) return replayPage.first;
+  const length = events.reduce((sum, { viewLength }) => sum + viewLength, 0);
+  const fitting = Math.floor((replayPage.length * events.length) / Math.max(1, length));
+  return Math.min(replayPage.most, Math.max(1, fitting));
 }

@@ -30,13 +30,22 @@ export interface FeedDeps {
 /** One item of the feed with the token that resumes after it. */
 export interface FeedItem {
   id: string;
-  event: FeedEvent;
+  data: FeedEvent;
+}
+
+/** How a reader takes what it follows. */
+export interface Following {
+  /** Fires when the reader leaves. */
+  signal: AbortSignal;
+  /** Takes an item at once, when everything before it is taken; false when it must be waited for instead. */
+  push: (item: FeedItem) => boolean;
 }
 
 /** The live feed of a project's prompts. `INVARIANTS.md` beside this file numbers what it promises. */
 export class FeedService {
   readonly #deps: FeedDeps;
-  readonly #endings = new Map<string, Set<AbortController>>();
+  readonly #readers = new Map<string, Set<FeedReader>>();
+  readonly #items = new WeakMap<StoredEvent, FeedItem>();
   #open = 0;
 
   constructor(deps: FeedDeps) {
@@ -51,46 +60,44 @@ export class FeedService {
    * Faults: `invalid` for a `lastEventId` of another project; `precondition` for one older than events are kept, and
    * when the project is erased.
    */
-  async *follow(access: ProjectAccess, input: FollowInput, signal: AbortSignal): AsyncGenerator<FeedItem> {
+  async *follow(access: ProjectAccess, input: FollowInput, { signal, push }: Following): AsyncGenerator<FeedItem> {
     const reader = new FeedReader(this.#deps, access.projectId);
     const resumed = typeof input.lastEventId === 'string' ? await this.#unseal(access, input.lastEventId) : null;
-    const erasure = this.#enter(access.projectId);
+    this.#enter(access.projectId, reader);
     try {
       await reader.start();
-      let last = resumed ?? (await this.#deps.events.head());
-      yield { id: this.#seal(access, last), event: { kind: 'ready' } };
-      for await (const event of reader.read(last, AbortSignal.any([signal, erasure.signal]))) {
-        last = event.position;
+      const last = resumed ?? (await this.#deps.events.head());
+      yield { id: this.#seal(access.projectId, last, this.#deps.clock.nowMs()), data: { kind: 'ready' } };
+      const take = (event: StoredEvent<PromptView>): boolean => this.#take(event, input, push);
+      for await (const event of reader.read(last, signal, take)) {
         if (!isWanted(event, input)) continue;
-        this.#deps.observer.onDelivered(event.kind);
-        yield { id: this.#seal(access, last), event: { kind: event.kind, prompt: event.view } };
+        this.#delivered(event);
+        yield this.#itemOf(event);
       }
-      if (erasure.signal.aborted) throw erased();
+      if (reader.isEnded) throw erased();
     } finally {
       reader.stop();
-      this.#leave(access.projectId, erasure);
+      this.#leave(access.projectId, reader);
     }
   }
 
   /** From now on every stream of a project that is erased, by whichever process, ends. Answers what stops that. */
   heedErasures(db: Pick<Database, 'listen'>): Promise<() => Promise<void>> {
     return db.listen(erasedChannel, (projectId) => {
-      for (const erasure of this.#endings.get(projectId) ?? []) erasure.abort();
+      for (const reader of this.#readers.get(projectId) ?? []) reader.end();
     });
   }
 
-  #enter(projectId: string): AbortController {
-    const erasure = new AbortController();
-    const ofProject = this.#endings.get(projectId) ?? new Set();
-    this.#endings.set(projectId, ofProject.add(erasure));
+  #enter(projectId: string, reader: FeedReader): void {
+    const ofProject = this.#readers.get(projectId) ?? new Set();
+    this.#readers.set(projectId, ofProject.add(reader));
     this.#count(1);
-    return erasure;
   }
 
-  #leave(projectId: string, erasure: AbortController): void {
-    const ofProject = this.#endings.get(projectId);
-    ofProject?.delete(erasure);
-    if (ofProject?.size === 0) this.#endings.delete(projectId);
+  #leave(projectId: string, reader: FeedReader): void {
+    const ofProject = this.#readers.get(projectId);
+    ofProject?.delete(reader);
+    if (ofProject?.size === 0) this.#readers.delete(projectId);
     this.#count(-1);
   }
 
@@ -99,9 +106,36 @@ export class FeedService {
     this.#deps.observer.onSubscriptions(this.#open);
   }
 
-  #seal(access: ProjectAccess, position: EventPosition): string {
-    const payload = `${position.xid}.${position.id}.${this.#deps.clock.nowMs()}`;
-    return this.#deps.cursors.seal({ field: 'lastEventId', scope: access.projectId }, payload);
+  /** What goes wrong with an event is left to its reader's own turn: here others wait. */
+  #take(event: StoredEvent<PromptView>, input: FollowInput, push: Following['push']): boolean {
+    try {
+      return !isWanted(event, input) || (push(this.#itemOf(event)) && this.#delivered(event));
+    } catch {
+      return false;
+    }
+  }
+
+  #delivered({ kind }: StoredEvent): true {
+    this.#deps.observer.onDelivered(kind);
+    return true;
+  }
+
+  /** One item for all readers of an event, with one seal: a live event is the same object to each. */
+  #itemOf(event: StoredEvent<PromptView>): FeedItem {
+    const known = this.#items.get(event);
+    if (known !== undefined) return known;
+    const item: FeedItem = {
+      id: this.#seal(event.projectId, event.position, event.createdAtMs),
+      data: { kind: event.kind, prompt: event.view },
+    };
+    this.#items.set(event, item);
+    return item;
+  }
+
+  /** One event, one id, at every process: a client that moves between two drops by it what both have told. */
+  #seal(projectId: string, position: EventPosition, atMs: number): string {
+    const payload = `${position.xid}.${position.id}.${atMs}`;
+    return this.#deps.cursors.seal({ field: 'lastEventId', scope: projectId }, payload);
   }
 
   async #unseal(access: ProjectAccess, token: string): Promise<EventPosition> {

@@ -5,6 +5,7 @@ import type { Database, Tx } from '../../platform/db/database.js';
 import type { ServingSpace, Spaces } from '../../platform/embedding/spaces.js';
 import type { Log } from '../../platform/log.js';
 import { FillBatches } from './service/batches.js';
+import { FillTurn } from './service/turn.js';
 import { IndexingStore } from './store.js';
 import { beforeAllIds, idAt } from './sweep.js';
 
@@ -14,7 +15,7 @@ const sweepIntervalMs = 10 * 60_000;
 const tailIntervalMs = 3_000;
 /** How far back such a look goes: a prompt is answered long before, and whatever is older waits for the sweep. */
 const tailMs = 15 * 60_000;
-/** The wait after a round that failed, because the embedder was full or the database away. */
+/** The wait after a round that failed, because the embedder was full or the database away, or that had not its turn. */
 const retryMs = 2_000;
 
 /** What is filled while writers wait: the prompts of the last moments, and how long that may take. */
@@ -47,13 +48,15 @@ interface Sweeps {
  * The safety net: gives a vector to every prompt that came in without one, first in the space that serves, then in every
  * other one that is kept, in the background lane and in small batches.
  *
- * Shape: resumed anywhere, since the missing row is the only note of what is to be done. One process fills a space that
- * does not serve; another takes over 10 s after it fell silent.
+ * Shape: resumed anywhere, since the missing row is the only note of what is to be done. One process at a time fills a
+ * space; another takes over at the end of its turn, or 10 s after it fell silent.
  */
 export class IndexingService {
   readonly #deps: IndexingDeps;
   readonly #sweeps = new Map<number, Sweeps>();
   readonly #rounds: Rounds;
+  /** A whole look was asked for while another process had the turn. */
+  #isOwed = false;
 
   constructor(deps: IndexingDeps) {
     this.#deps = deps;
@@ -106,26 +109,45 @@ export class IndexingService {
 
   /** One round; answers how long to rest after it. */
   async #index(isAsked: boolean): Promise<number> {
-    const { spaces, log } = this.#deps;
+    const { spaces } = this.#deps;
     const active = spaces.active();
     // A process without the model of the space that serves leaves it to the others.
-    const count = spaces.canServe(active) ? await this.#sweep(active, isAsked, () => true) : 0;
-    if (count > 0) log.info({ prompts: count, space: active.name }, 'indexed prompts that had no vector');
+    const hadTurn = !spaces.canServe(active) || (await this.#fillServing(active, isAsked || this.#isOwed));
+    this.#isOwed = !hadTurn && (isAsked || this.#isOwed);
     for (const space of spaces.others()) {
       if (this.#rounds.isAgain || this.#rounds.signal.aborted) break;
       await this.#fill(space);
     }
+    if (!hadTurn) return retryMs;
     return spaces.others().length > 0 ? tailIntervalMs : sweepIntervalMs;
+  }
+
+  /** Fills the space that serves; false when another process is at it: looking meanwhile would cost, and find the same. */
+  async #fillServing(active: ServingSpace, isAsked: boolean): Promise<boolean> {
+    const { db, log, processId } = this.#deps;
+    const turn = new FillTurn(new IndexingStore(db, active), processId);
+    try {
+      let isMine = await turn.take();
+      if (!isMine) return false;
+      const count = await this.#sweep(active, isAsked, async () => {
+        isMine = await turn.take();
+        return isMine;
+      });
+      if (count > 0) log.info({ prompts: count, space: active.name }, 'indexed prompts that had no vector');
+      return isMine;
+    } finally {
+      await turn.end({ isReleased: true });
+    }
   }
 
   /** Goes on with a space until it is full, or until the one that serves has work, or another process has the claim. */
   async #fill(space: ServingSpace): Promise<void> {
     const { db, processId } = this.#deps;
-    const store = new IndexingStore(db, space);
+    const turn = new FillTurn(new IndexingStore(db, space), processId);
     try {
-      await this.#sweep(space, false, async () => !this.#rounds.isAgain && (await store.claim(processId)));
+      await this.#sweep(space, false, async () => !this.#rounds.isAgain && (await turn.take()));
     } finally {
-      if (this.#rounds.signal.aborted) await store.release(processId).catch(() => undefined);
+      await turn.end({ isReleased: this.#rounds.signal.aborted });
     }
   }
 
@@ -133,7 +155,7 @@ export class IndexingService {
    * Looks through the prompts, all of them when that is due or asked for, else those of late; goes on with a whole look
    * that was stopped. Stores while `mayStore`; answers how many got a vector.
    */
-  async #sweep(space: ServingSpace, isAsked: boolean, mayStore: () => boolean | Promise<boolean>): Promise<number> {
+  async #sweep(space: ServingSpace, isAsked: boolean, mayStore: () => Promise<boolean>): Promise<number> {
     const { clock, onFilled } = this.#deps;
     const sweeps = this.#sweepsOf(space);
     const isWhole = isAsked || this.#isDue(sweeps);
@@ -153,7 +175,7 @@ export class IndexingService {
   }
 
   /** Stores batch after batch until nothing is missing; `isDone` is false when it was stopped before. */
-  async #walk(space: ServingSpace, fromId: string, mayStore: () => boolean | Promise<boolean>) {
+  async #walk(space: ServingSpace, fromId: string, mayStore: () => Promise<boolean>) {
     const { db, onFilled, spaces } = this.#deps;
     const { batches } = this.#sweepsOf(space);
     const store = new IndexingStore(db, space);

@@ -23,12 +23,13 @@ export const createPromptRouter = (prompts: PromptService) =>
     stream: writing
       .meta({ access: 'prompts:write', isWebSocketOnly: true })
       .input(StreamPromptInput)
-      .subscription(async function* ({ ctx, input, signal }) {
+      .subscription(({ ctx, input, signal }) => {
         const isConnected = (): boolean => ctx.connection.isOpen();
-        const items = subscription({ ctx, signal }, (ending) =>
-          prompts.stream(ctx.access, input, { signal: ending, isConnected }),
+        return subscription(
+          { ctx, signal },
+          (ending) => prompts.stream(ctx.access, input, { signal: ending, isConnected }),
+          ({ id, event }) => tracked(id, event),
         );
-        for await (const { id, event } of items) yield tracked(id, event);
       }),
     import: writing.input(ImportPromptsInput).mutation(({ ctx, input }) => prompts.import(ctx.access, input)),
     get: reading.input(PromptIdInput).query(({ ctx, input }) => prompts.get(ctx.access, input.id)),

@@ -14,12 +14,11 @@ export const createSpaceRouter = (spaces: SpaceService) =>
       .input(SpaceInput)
       .mutation(({ ctx, input }) => spaces.activate(input, ctx.principal)),
     drop: administratorProcedure.input(SpaceInput).mutation(({ ctx, input }) => spaces.drop(input, ctx.principal)),
-    follow: administratorProcedure.input(FollowSpacesInput.prefault({})).subscription(async function* ({
-      ctx,
-      input,
-      signal,
-    }) {
-      const items = subscription({ ctx, signal }, (ending) => spaces.follow(input, ending));
-      for await (const { id, view } of items) yield tracked(id, view);
-    }),
+    follow: administratorProcedure.input(FollowSpacesInput.prefault({})).subscription(({ ctx, input, signal }) =>
+      subscription(
+        { ctx, signal },
+        (ending) => spaces.follow(input, ending),
+        ({ id, view }) => tracked(id, view),
+      ),
+    ),
   });

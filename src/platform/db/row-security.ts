@@ -1,6 +1,5 @@
 import pg from 'pg';
 import type { Config } from '../../config.js';
-import type { DatabaseLog } from './engine.js';
 import { DatabaseStartError, messageOf } from './start-error.js';
 
 /** The role that policies bind: nobody signs in as it, the login becomes it for one transaction. One to a cluster. */
@@ -93,7 +92,7 @@ export interface RowSecurityDeps {
   /** The role that the pool signs in as. */
   login: string;
   mode: 'auto' | 'required' | 'off';
-  log: Pick<DatabaseLog, 'warn'>;
+  log: { warn(facts: object, message: string): void };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
+import { systemClock } from '../../kernel/clock.js';
 import type { EmbeddedText } from './embedder.js';
 import type { EmbeddedMessage, EmbeddingModel, EmbedMessage, FromThread, ToThread } from './protocol.js';
 
@@ -18,10 +19,10 @@ const aliveMs = 1_000;
  */
 export function serve(port: MessagePort, model: EmbeddingModel): void {
   const running = new Map<Promise<void>, number>();
-  let saidMs = performance.now();
+  let saidMs = systemClock.monotonicMs();
   const sayAlive = (): void => {
-    if (performance.now() - saidMs < aliveMs) return;
-    saidMs = performance.now();
+    if (systemClock.monotonicMs() - saidMs < aliveMs) return;
+    saidMs = systemClock.monotonicMs();
     post(port, { type: 'alive' });
   };
   const giveWay = async (urgency: number): Promise<void> => {

@@ -1,7 +1,7 @@
 import type { Database } from '../db/database.js';
 import type { Log } from '../log.js';
 import { type EventPosition, eventChannel, type StoredEvent } from './catalogue.js';
-import type { EventLog } from './log.js';
+import type { EventLog, EventPage } from './log.js';
 
 /** How often events are looked for although nothing rang: covers a bell that was lost. */
 const safetyIntervalMs = 5_000;
@@ -26,7 +26,7 @@ export class EventBus {
   #position: EventPosition | undefined;
   #starting: Promise<void> = Promise.resolve();
   #reading: Promise<void> | undefined;
-  #page: Promise<StoredEvent[]> | undefined;
+  #page: Promise<EventPage> | undefined;
   #isAgain = false;
   #timer: NodeJS.Timeout | undefined;
   #gateDelayMs = gateRetryMs;
@@ -99,17 +99,20 @@ export class EventBus {
   }
 
   async #read(): Promise<void> {
+    let isGated: boolean | null = null;
     for (let isMore = true; isMore && !this.#isClosed; ) {
       this.#isAgain = false;
       const position = this.#position;
       if (position === undefined) return;
-      this.#page = this.#deps.events.after(position, [...this.#subscribers.keys()], pageSize);
-      const events = await this.#page;
+      this.#page = this.#deps.events.page(position, [...this.#subscribers.keys()], pageSize);
+      const page = await this.#page;
+      const { events } = page;
+      isGated = page.isGated;
       this.#deliver(events);
       isMore = events.length === pageSize || this.#isAgain;
       if (events.length > 0) this.#gateDelayMs = gateRetryMs;
     }
-    const isGated = await this.#deps.events.hasGated();
+    isGated ??= await this.#deps.events.hasGated();
     this.#again(isGated ? this.#gateDelayMs : safetyIntervalMs);
     this.#gateDelayMs = isGated ? Math.min(gateRetryMaxMs, this.#gateDelayMs * 2) : gateRetryMs;
   }

@@ -33,7 +33,11 @@ export interface StoredEvent<View = unknown> {
   projectId: string;
   kind: EventKind;
   promptId: string;
+  /** When its transaction began, in database time and milliseconds since 1970. */
+  createdAtMs: number;
   view: View;
+  /** How long the view is as JSON, in UTF-16 units: about what it costs in memory. */
+  viewLength: number;
 }
 
 /** Whether `left` comes after `right`. */

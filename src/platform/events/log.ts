@@ -7,7 +7,16 @@ interface EventRow {
   projectId: string;
   kind: EventKind;
   promptId: string;
-  view: unknown;
+  createdAtMs: number;
+  view: string;
+  isGated: boolean | null;
+}
+
+/** A page of events, read in one statement. */
+export interface EventPage {
+  events: StoredEvent[];
+  /** Whether the newest committed event is one that no read might return yet; null where the page is empty. */
+  isGated: boolean | null;
 }
 
 /** Reads committed events in their order. Every read stops below the oldest running transaction, so none is skipped. */
@@ -34,27 +43,44 @@ export class EventLog {
    * Cost: one index range scan on (project_id, xid, id), or on (xid, id) for many projects.
    */
   async after(position: EventPosition, projectIds: readonly string[], limit: number): Promise<StoredEvent[]> {
-    return this.#after(this.#db, { position, projectIds, limit });
+    return (await this.page(position, projectIds, limit)).events;
   }
 
   /** The same for one project, within it. */
   async afterOf(projectId: string, position: EventPosition, limit: number): Promise<StoredEvent[]> {
-    return this.#after(this.#db.within(projectId), { position, projectIds: [projectId], limit });
+    return (await this.#page(this.#db.within(projectId), { position, projectIds: [projectId], limit })).events;
   }
 
-  async #after(
+  /** As `after`, and whether more is committed that must wait: a second statement an event for every process otherwise. */
+  page(position: EventPosition, projectIds: readonly string[], limit: number): Promise<EventPage> {
+    return this.#page(this.#db, { position, projectIds, limit });
+  }
+
+  async #page(
     db: Pick<Database, 'read'>,
     { position, projectIds, limit }: { position: EventPosition; projectIds: readonly string[]; limit: number },
-  ): Promise<StoredEvent[]> {
+  ): Promise<EventPage> {
     const rows = await db.read<EventRow>(
-      `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId", view
+      `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId",
+         (extract(epoch FROM created_at) * 1000)::float8 AS "createdAtMs", view::text AS view,
+         (SELECT newest.xid >= pg_snapshot_xmin(pg_current_snapshot())
+          FROM event newest ORDER BY newest.xid DESC, newest.id DESC LIMIT 1) AS "isGated"
        FROM event
        WHERE project_id = ANY($1::uuid[]) AND (xid, id) > ($2::text::xid8, $3::bigint)
          AND xid < pg_snapshot_xmin(pg_current_snapshot())
        ORDER BY event.xid, event.id LIMIT $4`,
       [projectIds, position.xid.toString(), position.id.toString(), limit],
     );
-    return rows.map(({ xid, id, ...row }) => ({ ...row, position: { xid: BigInt(xid), id: BigInt(id) } }));
+    const events = rows.map(({ xid, id, view, projectId, kind, promptId, createdAtMs }) => ({
+      position: { xid: BigInt(xid), id: BigInt(id) },
+      projectId,
+      kind,
+      promptId,
+      createdAtMs,
+      view: JSON.parse(view) as unknown,
+      viewLength: view.length,
+    }));
+    return { events, isGated: rows[0]?.isGated ?? null };
   }
 
   /**

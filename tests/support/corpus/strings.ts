@@ -243,36 +243,26 @@ const addresses: readonly string[] = [
   'http://[::1]',
   'http://[::]',
   'http://[::ffff:127.0.0.1]',
-  ,
-
   'http://2130706433',
   'http://0x7f.1',
   'http://0177.0.0.1',
   'http://127.0.0.1.nip.invalid',
   'http://localhost.',
   'http://LOCALHOST',
-  ,
-
   'http://169.254.169.254/latest/meta-data/',
   'http://metadata.invalid',
   'http://user@127.0.0.1',
   'http://a@b@127.0.0.1',
-  ,
-
   'http://example.invalid#@127.0.0.1',
   'http://example.invalid\\@127.0.0.1',
   'http://127.0.0.1%2f@example.invalid',
   '//127.0.0.1',
-  ,
-
   'http:127.0.0.1',
   'http:///127.0.0.1',
   'https://①②⑦.⓪.⓪.①',
   'ftp://127.0.0.1',
   'gopher://127.0.0.1:5432/_x',
   'dict://127.0.0.1:11211',
-  ,
-
   'data:text/html,<b>',
   'blob:null',
   'unix:/var/run/postgresql',
@@ -280,7 +270,6 @@ const addresses: readonly string[] = [
   'http://10.0.0.1',
   'http://192.168.0.1',
   'http://[fe80::1%25lo]',
-  ,
 ];
 
 /** Credentials as forgers write them; none of them is one. */
@@ -293,7 +282,6 @@ const credentials: readonly string[] = [
   'Bearer x',
   'Basic YTpi',
   'sk-0000000000000000',
-  ,
   'eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.',
   'eyJhbGciOiJuT25FIiwidHlwIjoiYXQrand0In0.eyJzdWIiOiJ4In0.',
   'eyJhbGciOiJIUzUxMiJ9.eyJzdWIiOiJ4In0.AAAA',

@@ -390,7 +390,7 @@ test('creates that come at once share commits, those of two projects never, and 
     expect(one.status === 'fulfilled' && one.value.text).toBe(`at once ${index}`);
   const commits = await service.app.db.read<{ projects: number; prompts: number }>(
     `SELECT count(DISTINCT project_id)::int AS projects, count(*)::int AS prompts FROM prompt
-     WHERE text LIKE 'at once %' GROUP BY xmin`,
+     WHERE text LIKE 'at once %' GROUP BY xmin::text`,
     [],
   );
   expect(commits.every(({ projects }) => projects === 1)).toBe(true);

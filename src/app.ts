@@ -93,13 +93,14 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
   const cursors = new CursorCodec(keys.cursors);
   // Before the database: a missing model is said at once, not after the first start's seconds.
   const model = await modelFacts(config.embedding, options.modelFiles);
-  const { onBackup, onStatement } = observers;
+  const { onBackup, onDatabaseThreadReplaced: onThreadReplaced, onStatement } = observers;
   const db = await openDatabase({
     config: config.db,
     clock,
     ids,
     log,
     onBackup,
+    onThreadReplaced,
     onStatement,
     ...databaseOptions(options),
   });

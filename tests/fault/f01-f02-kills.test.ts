@@ -1,12 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createTestFolder, engineUnderTest } from '../support/database.js';
-import { record, rounds, seededRun } from '../support/fault/form.js';
+import { isLong, record, seededRun, strikes } from '../support/fault/form.js';
 import { KillLoad, requireNothingLost, spread } from '../support/fault/kill-load.js';
 import { processHome } from '../support/process.js';
 
 const row = engineUnderTest === 'server' ? 'F01' : 'F02';
-const cycles = rounds(20, 200);
+const cycles = strikes(20, 200);
 
 /** Source: the row's own bound: ready in 5 s after each kill. */
 const readyWithinMs = 5_000;
@@ -52,6 +52,6 @@ test(`${row}: kill -9 under eight writers loses no acknowledged prompt, doubles 
     'control without keys doubled': naive.doubled.length,
   });
   requireNothingLost(settled);
-  // Processor time: on a machine that does nothing else it is more than the wall's.
-  expect(spread(load.readyCpuMs).maxMs).toBeLessThan(readyWithinMs);
+  // Processor time in the short form: beside other tests the wall's is the machine's, not the program's.
+  expect(spread(isLong ? load.readyMs : load.readyCpuMs).maxMs).toBeLessThan(readyWithinMs);
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createTestFolder, engineUnderTest } from '../support/database.js';
 import { reasonAgainstCuts } from '../support/fault/cut-disk.js';
 import { type CutHome, embeddedCutHome, noOwnServer, serverCutHome } from '../support/fault/cut-homes.js';
-import { record, rounds, type SeededRun, seededRun } from '../support/fault/form.js';
+import { record, rounds, type SeededRun, seededRun, strikes } from '../support/fault/form.js';
 import { KillLoad, spread } from '../support/fault/kill-load.js';
 
 const isServer = engineUnderTest === 'server';
@@ -23,6 +23,7 @@ async function cutOften(run: SeededRun, cuts: number, isSynced: boolean) {
   // Embedded, a clean stop makes the backup that a damaged folder gives way to.
   await load.stop();
   await load.start();
+  await home.settleDisk();
   for (let cut = 0; cut < cuts; cut += 1) {
     await load.writeUntil(async () => {
       await setTimeout(run.between(20, 300));
@@ -37,7 +38,7 @@ async function cutOften(run: SeededRun, cuts: number, isSynced: boolean) {
 describe.skipIf(reason !== null)('F03', { timeout: rounds(20, 60) * 60_000 }, () => {
   test('a power cut under eight writers loses no acknowledged prompt, and what the disk holds opens', async () => {
     const run = seededRun('F03');
-    const cuts = rounds(5, 50);
+    const cuts = strikes(5, 50);
     const { verdict, unended, setAside, ready } = await cutOften(run, cuts, true);
     record('F03', run.seed, {
       cuts,

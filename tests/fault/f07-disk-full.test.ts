@@ -149,6 +149,8 @@ describe.skipIf(engineUnderTest !== 'embedded' || noSmallDisk !== null)(
         expect(refusals(calls)).toEqual(['SERVICE_UNAVAILABLE']);
         expect(samples.filter(({ healthz }) => healthz !== 200)).toEqual([]);
         expect(samples.some(({ readyz }) => readyz === 503)).toBe(true);
+        const page = await (await fetch(`${service.app.metricsUrl}/metrics`)).text();
+        expect(page).toMatch(/^promptwell_database_threads_replaced_total [1-9]/m);
         expect(lag.max / 1e6).toBeLessThan(mostLagMs);
         expect(backMs).toBeLessThan(backWithinMs);
         record('F07', run.seed, {

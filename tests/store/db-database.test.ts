@@ -211,6 +211,17 @@ describe(`the database on the ${engineUnderTest} engine`, () => {
     },
   );
 
+  it.runIf(engineUnderTest === 'server')(
+    'lets a burst wait for longer than for connections that are held, while it moves on',
+    async () => {
+      const small = await openDatabase({ ...testDeps, config: { ...test.config, poolSize: 1 } });
+      // The last of them waits for 1.2 s.
+      const slept = await Promise.all(Array.from({ length: 5 }, () => small.read('SELECT pg_sleep(0.3)', [])));
+      expect(slept).toHaveLength(5);
+      await small.close();
+    },
+  );
+
   it('prepares a named statement anew after its connection was lost', async () => {
     const query = { name: 'one', text: 'SELECT 1 AS one' };
     await test.db.pool.query(query);

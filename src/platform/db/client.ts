@@ -44,6 +44,8 @@ export interface DatabaseDeps {
   seedTarball?: string;
   /** Told of each backup of the embedded engine, for metrics. */
   onBackup?: (outcome: 'completed' | 'failed') => void;
+  /** Told of each thread of the embedded engine that serves in place of one that ended, for metrics. */
+  onThreadReplaced?: () => void;
   /** What this start of the machine is called, for the embedded engine; a test says another after a pretended power cut. */
   bootId?: string | null;
   /** Told of each statement, for metrics. */

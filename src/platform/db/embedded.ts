@@ -42,6 +42,8 @@ interface EmbeddedDeps {
   seedTarball?: string | undefined;
   /** Told of each backup, for metrics. */
   onBackup?: ((outcome: 'completed' | 'failed') => void) | undefined;
+  /** Told of each thread that serves in place of one that ended, for metrics. */
+  onThreadReplaced?: (() => void) | undefined;
   onStatement?: OnStatement | undefined;
   /** Of this start of the machine; read from the system when it is left out. */
   bootId?: string | null | undefined;
@@ -66,6 +68,7 @@ export async function openEmbedded(deps: EmbeddedDeps): Promise<Engine> {
         folder: folder.root,
         statementTimeoutMs: deps.config.statementTimeoutMs,
         log: deps.log,
+        onReplaced: deps.onThreadReplaced,
       });
       return await serve({ ...deps, ...migrated, bootId, folder, keeper, unlock }).catch(async (cause: unknown) => {
         await keeper.close();

@@ -29,6 +29,8 @@ export interface KeeperDeps {
   folder: string;
   statementTimeoutMs: number;
   log: DatabaseLog;
+  /** Told when another thread serves. */
+  onReplaced: (() => void) | undefined;
 }
 
 /**
@@ -134,6 +136,7 @@ export class ThreadKeeper {
       try {
         this.#thread = await this.#deps.reopen();
         this.#heed(this.#thread);
+        this.#deps.onReplaced?.();
         this.#deps.log.info({}, 'the embedded database serves again');
         return;
       } catch (cause) {

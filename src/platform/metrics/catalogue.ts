@@ -218,6 +218,12 @@ export const catalogue = {
     labels: { outcome: ['completed', 'failed'] },
     buckets: callSeconds,
   },
+  databaseThreadsReplaced: {
+    kind: 'counter',
+    name: 'promptwell_database_threads_replaced_total',
+    help: 'Threads of the embedded database that died or answered no more, and were replaced.',
+    labels: {},
+  },
   dataDisk: {
     kind: 'gauge',
     name: 'promptwell_data_disk_bytes',

@@ -61,6 +61,7 @@ export function createObservers(metrics: Metrics) {
       metrics.databaseStatements.observe({ outcome }, durationMs / 1_000),
     onSockets: (open: number) => metrics.sockets.set(open),
     onThrottled: (bucket: ThrottleBucket) => metrics.throttled.inc({ bucket }),
+    onDatabaseThreadReplaced: () => metrics.databaseThreadsReplaced.inc(),
     onBackup: (outcome: 'completed' | 'failed') => metrics.backups.inc({ outcome }),
   };
 }

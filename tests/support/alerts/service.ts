@@ -284,6 +284,19 @@ const processes: Alert[] = [
       },
     ],
   },
+  {
+    name: 'PromptwellDatabaseThreadsReplaced',
+    severity: 'critical',
+    for: '1m',
+    measure: `sum by (instance) (increase(${metric.databaseThreadsReplaced}[1h]))`,
+    is: '>',
+    limit: 0,
+    summary: 'The embedded database of {{ $labels.instance }} was opened anew {{ $value | humanize }} times in an hour',
+    description:
+      'Its thread died or answered no more; what was acknowledged is stored, calls meanwhile were refused (SERVICE_UNAVAILABLE). Mostly the disk is full: free space. Else the log says why; move to a server before it grows.',
+    fires: { [`${metric.databaseThreadsReplaced}${service()}`]: '0x10 1x30' },
+    quiet: [{ [`${metric.databaseThreadsReplaced}${service()}`]: steady }],
+  },
 ];
 
 /** What waits inside. */

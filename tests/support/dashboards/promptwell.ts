@@ -353,6 +353,14 @@ const database: Panel[] = [
     series: { '{{outcome}}': rate(part(metric.databaseStatements, 'count'), 'outcome') },
   },
   {
+    title: 'Database threads replaced, in an hour',
+    about: 'Embedded engine: its thread died or answered no more, mostly over a full disk. The log says why.',
+    unit: 'short',
+    width: 6,
+    marks: { look: 1, act: 5 },
+    series: { '{{instance}}': increase(metric.databaseThreadsReplaced, '1h', 'instance') },
+  },
+  {
     title: 'Backups, in a day',
     about:
       'failed must be 0: the log says why, mostly a full disk. On the server engine only migrations make them: use pg_dump or your provider for the rest.',

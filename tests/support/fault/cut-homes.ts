@@ -1,8 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +9,7 @@ import { createTestFolder } from '../database.js';
 import { until } from '../wait.js';
 import { CutDisk } from './cut-disk.js';
 import type { KillLoad } from './kill-load.js';
+import { freePort, isAlive } from './own-postgres.js';
 
 const run = promisify(execFile);
 const tool = fileURLToPath(new URL('../../../../shared/bin/postgres', import.meta.url));
@@ -22,6 +21,8 @@ const imagesUnder = existsSync('/dev/shm') ? '/dev/shm' : undefined;
 /** A service whose database lies on a disk whose power can be cut. */
 export interface CutHome extends AsyncDisposable {
   env: Record<string, string>;
+  /** Puts on the disk what was written so far, where the program does not see to it: the settings of a server, say. */
+  settleDisk(): Promise<void>;
   /** Cuts the power under the running program, which ends, and starts the database on what the disk held. */
   cutPower(load: KillLoad): Promise<void>;
 }
@@ -42,6 +43,7 @@ export async function embeddedCutHome(isSynced: boolean): Promise<CutHome> {
   const control: Record<string, string> = isSynced ? {} : { NODE_OPTIONS: `--import=${noFsync}` };
   return {
     env: { ...common, ...control, DATA_DIR: dataDir },
+    settleDisk: () => Promise.resolve(),
     async cutPower(load) {
       load.program.kill('SIGSTOP');
       await disk.cut();
@@ -88,6 +90,7 @@ export async function serverCutHome(isSynced: boolean): Promise<CutHome> {
       DATABASE_URL: `postgresql://postgres@127.0.0.1:${port}/postgres`,
       JWT_SECRET: 'tests-only-0123456789abcdef0123456789abcdef',
     },
+    settleDisk: async () => void (await run('sync', ['--file-system', mountPoint])),
     async cutPower(load) {
       load.program.kill('SIGSTOP');
       const postmaster = Number((await readFile(join(mountPoint, 'postmaster.pid'), 'utf8')).split('\n')[0]);
@@ -98,6 +101,8 @@ export async function serverCutHome(isSynced: boolean): Promise<CutHome> {
       await verb('kill').catch(() => undefined);
       await until('the server to be gone', () => (isAlive(postmaster) ? undefined : true));
       await disk.recover();
+      // May have been kept without its contents; who starts a machine removes it.
+      await rm(join(mountPoint, 'postmaster.pid'), { force: true });
       await verb('start');
     },
     async [Symbol.asyncDispose]() {
@@ -112,20 +117,4 @@ export async function serverCutHome(isSynced: boolean): Promise<CutHome> {
 
 async function imagesFolder(): Promise<Awaited<ReturnType<typeof createTestFolder>>> {
   return createTestFolder(imagesUnder);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -7,6 +7,10 @@ export const isLong = process.env['FAULT_FORM'] === 'long';
 /** How often a harness does its worst: the short form's number, or the long form's. */
 export const rounds = (short: number, long: number): number => (isLong ? long : short);
 
+/** `rounds`, unless `FAULT_STRIKES` says another number: a long form in parts. */
+export const strikes = (short: number, long: number): number =>
+  Number(process.env['FAULT_STRIKES'] ?? rounds(short, long));
+
 /** A number in [0, 1), the same ones in the same order for the same seed. */
 export type Random = () => number;
 

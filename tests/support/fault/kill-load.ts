@@ -12,6 +12,9 @@ import { Ledger, type StoredRow, type Verdict } from './ledger.js';
 /** Writers of prompts that are killed with the service, and go on with the next one: what they lost sight of is sent again. */
 const writerCount = 8;
 
+/** Writers beside them that send again without a key: enough that some kill falls between a row and its answer. */
+const naiveCount = 4;
+
 /** One prompt that was sent and has no answer yet. */
 interface Unanswered {
   key: string;
@@ -63,7 +66,7 @@ export class KillLoad {
   }
 
   /**
-   * Writes until `strike` has ended the program: `strike` is called once the first answer is in. What was under way is
+   * Writes until `strike` has ended the program: `strike` is called once the first answers are in. What was under way is
    * sent again by the next call.
    */
   async writeUntil(strike: () => Promise<unknown>): Promise<void> {
@@ -73,17 +76,19 @@ export class KillLoad {
     let answers = 0;
     const writer = async (index: number): Promise<void> => {
       for (let count = index; !struck.signal.aborted; count += 1) {
-        const isNaive = index === 0;
-        const next = again.pop() ?? { key: randomUUID(), isGenerated: isNaive || count % 4 === 0, isNaive };
+        const isNaive = index < naiveCount;
+        // Every second writer alone sends again: a prompt that a dead process left pending is waited for until its lease ends.
+        const unanswered = index % 2 === 0 ? again.pop() : undefined;
+        const next = unanswered ?? { key: randomUUID(), isGenerated: isNaive || count % 4 === 0, isNaive };
         if (!(await this.#send(next))) return;
         answers += 1;
       }
     };
-    const writing = Promise.all(Array.from({ length: writerCount + 1 }, (_, index) => writer(index)));
+    const writing = Promise.all(Array.from({ length: naiveCount + writerCount }, (_, index) => writer(index)));
     // Heard below; meanwhile a refusal must not end the test's own process.
     writing.catch(() => undefined);
     // A start that answers nobody would be waited for in vain.
-    await until('the first answer', () => (answers > 0 ? true : undefined), 30_000);
+    await until('the first answers', () => (answers >= writerCount ? true : undefined), 60_000);
     await strike();
     struck.abort();
     await writing;

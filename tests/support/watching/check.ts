@@ -31,6 +31,7 @@ const patienceMs = 240_000;
  */
 const unmoved: Readonly<Record<string, string>> = {
   [catalogue.embeddingThreadsReplaced.name]: 'nothing from outside kills a thread; tests/thread/crash.test.ts does',
+  [catalogue.databaseThreadsReplaced.name]: 'takes a full disk under the embedded engine; tests/fault/f07 fills one',
   [catalogue.subscriptionsOverflowed.name]: 'takes a reader that stalls for 64 events; tests/api/feed.test.ts has one',
 };
 

@@ -9,14 +9,14 @@ import type { LlmRequest } from '../../../platform/llm/provider.js';
 import { requestHash, textHash } from '../fingerprint.js';
 import type { CreatePromptInput, PromptView, StreamPromptInput } from '../schema.js';
 import { type Inserted, insertPrompts } from '../store/insertion.js';
-import { LeaseStore } from '../store/leases.js';
 import { type KeyedPrompt, PromptReads } from '../store/reads.js';
 import { type Reservation, SpendStore } from '../store/spend.js';
 import { type NewPrompt, PromptWrites, SpaceMovedError } from '../store/writes.js';
 import { type PromptRow, promptView } from '../view.js';
+import { PromptAdoption } from './adoption.js';
 import { type Beginning, firstInsertion } from './beginning.js';
 import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js';
-import type { Generation } from './generation.js';
+import type { Generation, GenerationJob } from './generation.js';
 import type { Generations } from './generations.js';
 import { PromptInsertions } from './insertions.js';
 
@@ -34,13 +34,13 @@ export class PromptCreation {
   readonly #deps: PromptDeps;
   readonly #generations: Generations;
   readonly #insertions: PromptInsertions;
-  /** Prompts that are being stored right now: their generations begin in a moment. */
-  readonly #beginning = new Set<string>();
+  readonly #adoption: PromptAdoption;
 
   constructor(deps: PromptDeps, generations: Generations) {
     this.#deps = deps;
     this.#generations = generations;
     this.#insertions = new PromptInsertions(deps.db);
+    this.#adoption = new PromptAdoption(deps, generations);
   }
 
   /**
@@ -75,14 +75,17 @@ export class PromptCreation {
     await this.#deps.throttle.countPrompt('create', access.userId);
     const chosen = this.#deps.providers.choose(again.model ?? undefined);
     const request = this.#request(row, chosen);
-    const reservation = await this.#deps.db.within(access.projectId).transaction(async (tx) => {
-      const writes = new PromptWrites(tx, tenant);
-      if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId }))) throw answeredAlready(row.id);
-      const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
-      await announceUpdate(tx, await writes.get(row.id));
-      return reserved;
+    return this.#adoption.beginning(row.id, async () => {
+      const reservation = await this.#deps.db.within(access.projectId).transaction(async (tx) => {
+        const writes = new PromptWrites(tx, tenant);
+        if (!(await writes.reopen({ promptId: row.id, leaseOwner: this.#deps.processId })))
+          throw answeredAlready(row.id);
+        const reserved = await this.#reserve(new SpendStore(tx, access), chosen, request);
+        await announceUpdate(tx, await writes.get(row.id));
+        return reserved;
+      });
+      return this.#generations.begin({ ...jobOf(access, space, row), chosen, request, reservation, isPinned: true });
     });
-    return this.#generations.begin({ ...jobOf(access, space, row), chosen, request, reservation, isPinned: true });
   }
 
   /** What an earlier call with the same key made, or null. Faults: `conflict` for a key that made another request. */
@@ -100,30 +103,20 @@ export class PromptCreation {
     const generation = this.#generations.get(keyed.id);
     if (generation !== undefined) return { type: 'running', prompt, generation };
     if (row.status !== 'pending') return { type: 'ended', prompt, fault: storedFault(row) };
-    const adopted = await this.#adopt(access, input, row);
+    const adopted = await this.#adoption.adopt(row.id, () => this.#lostJob(access, input, row));
     return adopted === null ? { type: 'elsewhere', prompt } : { type: 'running', prompt, generation: adopted };
   }
 
-  /**
-   * Begins the generation of a pending prompt of this process that has none: its row was committed, but the connection
-   * broke before saying so. Null when it is another process's, or begins by itself in a moment.
-   */
-  async #adopt(access: ProjectAccess, input: Input, row: PromptRow): Promise<Generation | null> {
-    if (this.#beginning.has(row.id)) return null;
-    const own = await new LeaseStore(this.#deps.db).renew(this.#deps.processId, [row.id]);
-    if (!own.has(row.id)) return null;
-    const running = this.#generations.get(row.id);
-    if (running !== undefined) return running;
+  /** The job of a pending prompt whose row was committed and whose connection broke before saying so. */
+  #lostJob(access: ProjectAccess, input: Input, row: PromptRow): GenerationJob {
     const chosen = this.#deps.providers.choose(row.model ?? undefined);
-    const space = this.#deps.spaces.active();
-    return this.#generations.begin({
-      ...jobOf(access, space, row),
-      chosen,
-      request: this.#request(row, chosen),
-      // What the broken call set aside stays spent: how much that was is not known here.
-      reservation: null,
-      isPinned: 'generate' in input,
-    });
+    const request = this.#request(row, chosen);
+    const usd = this.#setAside(chosen, request);
+    // Set aside in the row's own transaction, on its day; asked once more, it was on a day that is not known here.
+    const isFirst = row.responses === 0;
+    const reservation = usd === null || !isFirst ? null : { usd, day: row.createdAt.toISOString().slice(0, 10) };
+    const isPinned = 'generate' in input;
+    return { ...jobOf(access, this.#deps.spaces.active(), row), chosen, request, reservation, isPinned };
   }
 
   /** Stores a prompt that no model is asked for, with its vector, at once; null when its key was taken meanwhile. */
@@ -148,8 +141,7 @@ export class PromptCreation {
     const chosen = this.#deps.providers.choose(input.model);
     const request = this.#request(input, chosen);
     const prompt = this.#row(access, input, { requestHash: hash, leaseOwner: this.#deps.processId });
-    this.#beginning.add(prompt.id);
-    try {
+    return this.#adoption.beginning(prompt.id, async () => {
       const stored = await this.#insert(access, { space, prompt, vector: null, asked: { chosen, request } });
       if (stored === null) return null;
       const generation = this.#generations.begin({
@@ -160,9 +152,7 @@ export class PromptCreation {
         isPinned: 'generate' in input,
       });
       return { type: 'running', prompt: stored.view, generation };
-    } finally {
-      this.#beginning.delete(prompt.id);
-    }
+    });
   }
 
   /**
@@ -215,10 +205,14 @@ export class PromptCreation {
     };
   }
 
-  /** A model of unknown price (a local one) is not held back by the cap. */
-  async #reserve(spend: SpendStore, { provider }: ChosenModel, request: LlmRequest): Promise<Reservation | null> {
+  /** What one call sets aside; null without a cap, and for a model of unknown price (a local one). */
+  #setAside({ provider }: ChosenModel, request: LlmRequest): number | null {
+    return this.#deps.dailyCapUsd === undefined ? null : provider.estimateUsd(request);
+  }
+
+  async #reserve(spend: SpendStore, chosen: ChosenModel, request: LlmRequest): Promise<Reservation | null> {
     const { dailyCapUsd } = this.#deps;
-    const usd = dailyCapUsd === undefined ? null : provider.estimateUsd(request);
+    const usd = this.#setAside(chosen, request);
     if (dailyCapUsd === undefined || usd === null) return null;
     const reservation = await spend.reserve(usd, dailyCapUsd);
     if (reservation === null)

@@ -73,7 +73,7 @@ export interface App {
  * that says what to do; what was opened by then is closed.
  */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
-  const lifecycle = new Lifecycle();
+  const lifecycle = new Lifecycle(config.shutdownMs);
   try {
     return await build(config, options, lifecycle);
   } catch (cause) {
@@ -104,7 +104,8 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     onStatement,
     ...databaseOptions(options),
   });
-  lifecycle.onClose('database', deadlinesMs.database, () => db.close());
+  // Last, with whatever time is left: all of it at most.
+  lifecycle.onClose('database', config.shutdownMs, (outOfTime) => db.close(outOfTime));
 
   const processId = ids.uuid();
   const spaces = await composeSpaces({
@@ -259,7 +260,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
 const annQuietMs = 60_000;
 
 /** How long each part may take to close; together with the drain they stay within ten seconds. */
-const deadlinesMs = { small: 1_000, door: 3_000, database: 8_000 } as const;
+const deadlinesMs = { small: 1_000, door: 3_000 } as const;
 
 /** Models may finish for half of the shutdown; what they said by then has a fifth of it to be stored. */
 const drainTimes = (shutdownMs: number) => ({ drainMs: shutdownMs * 0.5, drainDeadlineMs: shutdownMs * 0.7 });

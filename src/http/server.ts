@@ -125,7 +125,8 @@ function acceptOnlyJson(server: FastifyInstance): void {
   const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser(
-    /^application\/json(?:; ?charset=utf-8)?$/i,
+    // As Fastify writes a type again: parameters in quotes.
+    /^application\/json(?:; charset="utf-8")?$/i,
     { parseAs: 'buffer' },
     (_request: FastifyRequest, body: Buffer, done) => {
       try {

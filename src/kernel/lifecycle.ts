@@ -2,7 +2,7 @@
 interface Closer {
   name: string;
   deadlineMs: number;
-  close: () => Promise<void> | void;
+  close: (outOfTime: AbortSignal) => Promise<void> | void;
 }
 
 /** What a closing left undone, by name. */
@@ -13,11 +13,17 @@ export interface CloseReport {
 /**
  * Closers, the last registered first, each with a deadline: what was built upon something closes before it.
  *
- * `close()` twice gives the same promise. A closer that throws or is late is reported and does not stop the others.
+ * `close()` twice gives the same promise. A closer that throws or is late is reported and does not stop the others. Each is
+ * given a signal that fires once the whole closing has taken `totalMs`: what can be left out is left out then.
  */
 export class Lifecycle {
+  readonly #totalMs: number;
   readonly #closers: Closer[] = [];
   #closing: Promise<CloseReport> | undefined;
+
+  constructor(totalMs: number) {
+    this.#totalMs = totalMs;
+  }
 
   /** True from the first call of `close()` on. */
   get isClosing(): boolean {
@@ -37,9 +43,10 @@ export class Lifecycle {
 
   async #run(): Promise<CloseReport> {
     const report: CloseReport = { failed: [] };
+    const outOfTime = AbortSignal.timeout(this.#totalMs);
     for (const closer of this.#closers.toReversed()) {
       try {
-        await withDeadline(Promise.resolve(closer.close()), closer.deadlineMs);
+        await withDeadline(Promise.resolve(closer.close(outOfTime)), closer.deadlineMs);
       } catch (cause) {
         report.failed.push({ name: closer.name, cause });
       }

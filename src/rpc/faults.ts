@@ -112,9 +112,11 @@ interface Outcome {
 function outcomeOf(error: TRPCError, requestId: string | null): Outcome {
   const fault = faultOf(error);
   if (fault !== null) return { ...faultCodes[fault.kind], message: fault.message, details: fault.details };
-  const own = ownCodes[error.code];
+  // Of an input that is no JSON tRPC makes a BAD_REQUEST in the parser's words, which quote the input.
+  const code = error.code === 'BAD_REQUEST' && error.cause instanceof SyntaxError ? 'PARSE_ERROR' : error.code;
+  const own = ownCodes[code];
   if (own !== undefined)
-    return { code: error.code, httpStatus: own.httpStatus, message: own.message ?? error.message, details: {} };
+    return { code, httpStatus: own.httpStatus, message: own.message ?? error.message, details: {} };
   const message = `Something went wrong here. Request ${requestId ?? 'unknown'}.`;
   return { code: 'INTERNAL_SERVER_ERROR', httpStatus: 500, message, details: {} };
 }

@@ -3,8 +3,8 @@ import { invalidField } from '../kernel/fault.js';
 /** Deeper JSON is refused: jsonb of depth 8 000 is dropped without an error by the embedded engine (measured). */
 export const maxInputDepth = 64;
 
-/** Fields are named down to this depth; what lies deeper is named by what holds it. */
-const namedDepth = 4;
+/** Fields are named down to this depth, that of `items.0.responses.0.error.message`; what lies deeper by what holds it. */
+const namedDepth = 6;
 /** The longest name of a field in an answer. */
 const maxPathLength = 200;
 

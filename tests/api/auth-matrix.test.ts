@@ -78,6 +78,10 @@ let owner: TestPerson;
 let stranger: TestPerson;
 const members = new Map<Role, TestPerson>();
 const keys = new Map<Scope, string>();
+/** Credentials that were good once. */
+const ended = new Map<'signed out' | 'disabled' | 'revoked key' | 'expired key', string>();
+let removed: TestPerson;
+let loweredKey: string;
 let shared: string;
 let expired: string;
 let administrator: TestPerson;
@@ -103,12 +107,42 @@ beforeAll(async () => {
       scope,
       (await owner.client.apiKeys.create.mutate({ projectId: shared, name: scope, scopes: [scope] })).key,
     );
+  await endCredentials();
   const { user } = first.session;
   const { tokens } = await service.client().auth.login.mutate({ username: user.username, password: first.password });
   administrator = { ...first, token: tokens.accessToken };
-  // The membership was not there at the sign-up, whose check is still remembered.
+  // What was there at the sign-up is still remembered.
   clock.turnMs(5_000);
 });
+
+/** Signs out, disables, revokes, lets expire, removes and lowers. */
+async function endCredentials(): Promise<void> {
+  const memberships = service.app.db.prisma.membership;
+  const [signedOut, disabled, lowered] = [await service.signUp(), await service.signUp(), await service.signUp()];
+  await signedOut.client.auth.logout.mutate({ refreshToken: signedOut.session.tokens.refreshToken });
+  ended.set('signed out', signedOut.token);
+  await service.app.db.prisma.user.update({
+    where: { id: disabled.session.user.id },
+    data: { disabledAt: new Date(clock.nowMs()) },
+  });
+  ended.set('disabled', disabled.token);
+  const ask = { projectId: shared, name: 'ending', scopes: [...keyScopes] };
+  const revoked = await owner.client.apiKeys.create.mutate(ask);
+  await owner.client.apiKeys.revoke.mutate({ projectId: shared, id: revoked.id });
+  ended.set('revoked key', revoked.key);
+  const expiresAt = new Date(clock.nowMs() + 1_000).toISOString();
+  ended.set('expired key', (await owner.client.apiKeys.create.mutate({ ...ask, expiresAt })).key);
+  removed = await service.signUp();
+  const userId = removed.session.user.id;
+  await memberships.create({ data: { projectId: shared, userId, role: 'admin' } });
+  await owner.client.projects.members.remove.mutate({ projectId: shared, userId });
+  const loweredId = lowered.session.user.id;
+  await memberships.create({ data: { projectId: shared, userId: loweredId, role: 'member' } });
+  clock.turnMs(5_000);
+  loweredKey = (await lowered.client.apiKeys.create.mutate(ask)).key;
+  await owner.client.projects.members.setRole.mutate({ projectId: shared, userId: loweredId, role: 'viewer' });
+}
+
 afterAll(async () => {
   const bugs = service.logged.filter(({ level }) => level === 'error');
   await service[Symbol.asyncDispose]();
@@ -116,6 +150,7 @@ afterAll(async () => {
 });
 
 const isScope = (access: Access): access is Scope => access.includes(':');
+const isKeyScope = (access: Scope): boolean => keyScopes.some((scope) => scope === access);
 const isForPeople = (access: Access): boolean => access === 'session' || access === 'administrator';
 const nobody = (access: Access): Verdict => (access === 'public' ? 'leave' : 'UNAUTHORIZED');
 
@@ -124,6 +159,10 @@ const callers: Caller[] = [
   { name: 'garbage', token: () => 'garbage', verdict: nobody },
   { name: 'an expired token', token: () => expired, verdict: nobody },
   { name: 'a refresh token', token: () => owner.session.tokens.refreshToken, verdict: nobody },
+  { name: 'the token of a session that was signed out', token: () => ended.get('signed out'), verdict: nobody },
+  { name: 'the token of a disabled account', token: () => ended.get('disabled'), verdict: nobody },
+  { name: 'a revoked API key', token: () => ended.get('revoked key'), verdict: nobody },
+  { name: 'an expired API key', token: () => ended.get('expired key'), verdict: nobody },
   ...(['viewer', 'member', 'admin', 'owner'] as const).map((role) => ({
     name: `the ${role}`,
     token: () => members.get(role)?.token,
@@ -138,6 +177,21 @@ const callers: Caller[] = [
     verdict: (access: Access): Verdict =>
       isForPeople(access) || (isScope(access) && access !== scope) ? 'FORBIDDEN' : 'leave',
   })),
+  {
+    name: 'an API key of every scope whose maker has become a viewer',
+    token: () => loweredKey,
+    projectId: () => shared,
+    verdict: (access) =>
+      isForPeople(access) || (isScope(access) && !(isKeyScope(access) && roleScopes.viewer.includes(access)))
+        ? 'FORBIDDEN'
+        : 'leave',
+  },
+  {
+    name: 'a member who was removed',
+    token: () => removed.token,
+    projectId: () => shared,
+    verdict: (access) => (isScope(access) ? 'NOT_FOUND' : access === 'administrator' ? 'FORBIDDEN' : 'leave'),
+  },
   {
     name: 'a stranger',
     token: () => stranger.token,

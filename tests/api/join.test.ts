@@ -78,7 +78,26 @@ test('who has an account signs in; what fails is said in words, and nobody stays
   expect(open).toHaveLength(1);
 });
 
-test('the page runs nothing but itself, stands in no frame, and is kept nowhere', async () => {
+test('whatever a project is called, the page says it as text and makes no markup of it (T53)', async () => {
+  const { owner } = await teamOf(service);
+  for (const name of [
+    '<img src=x onerror=alert(1)>',
+    '<svg/onload=alert(1)>',
+    '"><script>alert(1)</script>',
+    '&lt;b&gt;',
+  ]) {
+    const { id: projectId } = await owner.client.projects.create.mutate({ name });
+    const { link } = await owner.client.projects.invitations.create.mutate({ projectId, role: 'viewer' });
+    const { session, password } = await stranger(service);
+    const joined = await press(link, 'auth.login', { username: session.user.username, password });
+    expect(joined.said).toBe(`You are in “${name}” now (role: viewer).`);
+  }
+  const page = await (await fetch(`${service.url}/join?x=<img src=x onerror=alert(1)>`)).text();
+  expect(page).not.toContain('onerror');
+  expect(page).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|setAttribute/);
+});
+
+test('the page runs nothing but itself, stands in no frame, and is kept nowhere (T53)', async () => {
   const { headers, status } = await fetch(`${service.url}/join`);
   expect(status).toBe(200);
   expect(headers.get('content-type')).toBe('text/html; charset=utf-8');

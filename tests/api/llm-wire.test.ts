@@ -103,7 +103,7 @@ describe('an OpenAI-compatible endpoint', () => {
     });
   });
 
-  it('is asked for exactly what the request says, for usage, and with nothing but its own headers', async () => {
+  it('is asked for exactly what the request says, for usage, and with nothing but its own headers (T76)', async () => {
     await using upstream = await fakeUpstream();
     const provider = openAi(upstream);
     await heard(provider);
@@ -289,7 +289,7 @@ describe('an answer that is none', () => {
     expect(upstream.requests).toHaveLength(1);
   });
 
-  it('of more than 10 MiB is a fault and closes the connection', async () => {
+  it('of more than 10 MiB is a fault and closes the connection (T77)', async () => {
     await using upstream = await fakeUpstream();
     const [, word = ''] = openAiEvents('x'.repeat(524_288));
     upstream.script(({ response }) => {
@@ -346,7 +346,7 @@ describe('time and patience', () => {
     await upstream.untilAbandoned(1);
   });
 
-  it('ends with upstreamTimeout when an answer falls silent, and keeps what was said', async () => {
+  it('ends with upstreamTimeout when an answer falls silent, and keeps what was said (T77)', async () => {
     await using upstream = await fakeUpstream();
     upstream.script(held('First then nothing'));
     const result = await heard(openAi(upstream, { idleTimeoutMs: 60 }));

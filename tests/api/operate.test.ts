@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expressions } from '../support/dashboards/boards.js';
-import { createServerDatabase, engineUnderTest, migratedTemplate } from '../support/database.js';
+import { createServerDatabase, createTestFolder, engineUnderTest, migratedTemplate } from '../support/database.js';
 import { fakeUpstream, held, refuses, silent } from '../support/fake-upstream.js';
 import { processHome, spawnMain, startProcess } from '../support/process.js';
 import { clientFor, goodPassword, startService, type TestService } from '../support/service.js';
@@ -238,12 +238,15 @@ describe('the process', () => {
     const begin = performance.now();
     program.kill('SIGTERM');
     expect(await program.ended).toBe(1);
-    expect(performance.now() - begin).toBeLessThan(2_000);
+    // A model that hangs is waited for half of nine seconds.
+    expect(performance.now() - begin).toBeLessThan(4_000);
   });
 
   test('a bad configuration is refused at once, naming every variable and no value (T07)', async () => {
-    const begin = performance.now();
+    await using folder = await createTestFolder();
+    const own = { DATA_DIR: `${folder.path}/data` };
     const program = spawnMain({
+      ...own,
       PORT: 'abc',
       LOG_LEVEL: 'loud',
       SIGNUP: 'perhaps',
@@ -251,14 +254,19 @@ describe('the process', () => {
       TRUST_PROXY: 'everyone',
     });
     expect(await program.ended).toBe(1);
-    expect(performance.now() - begin).toBeLessThan(4_000);
     for (const name of ['PORT', 'LOG_LEVEL', 'SIGNUP', 'LLM_BASE_URL', 'TRUST_PROXY'])
       expect(program.output.stderr).toContain(name);
     expect(program.output.stderr).not.toMatch(/secret-no-url|\bat .*\.js/);
-    const weak = spawnMain({ JWT_SECRET: 'nineteen-bytes-long', DATABASE_URL: 'postgresql://nowhere.invalid/x' });
+    const weak = spawnMain({
+      ...own,
+      JWT_SECRET: 'nineteen-bytes-long',
+      DATABASE_URL: 'postgresql://nowhere.invalid/x',
+    });
     expect(await weak.ended).toBe(1);
     expect(weak.output.stderr).toContain('JWT_SECRET: must be at least 32 bytes');
     expect(weak.output.stderr).not.toContain('nineteen');
+    // At once: before anything was opened or made.
+    expect(await readdir(folder.path)).toEqual([]);
   });
 
   test('a taken port is said by its variable', async () => {

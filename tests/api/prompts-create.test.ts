@@ -239,7 +239,7 @@ describe('an idempotency key', () => {
     expect(upstream.requests).toHaveLength(asked);
   });
 
-  test('of one project or user says nothing of another', async () => {
+  test('of one project or user says nothing of another (T32)', async () => {
     const bob = await service.signUp();
     const other = await ada.client.projects.create.mutate({ name: 'Second' });
     const input = { text, idempotencyKey: 'k' };
@@ -276,7 +276,7 @@ describe('the daily spend cap', () => {
       env: { ...upstreamEnv(), LLM_IDLE_TIMEOUT_MS: '20000', LLM_TIMEOUT_MS: '20000', LLM_DAILY_CAP_USD: capUsd },
     });
 
-  test('refuses the call that could pass it, before the model is asked and before a row is written', async () => {
+  test('refuses the call that could pass it, before the model is asked and before a row is written (T78)', async () => {
     await using poor = await capped('0.0005');
     const eve = await poor.signUp();
     const asked = upstream.requests.length;
@@ -286,7 +286,7 @@ describe('the daily spend cap', () => {
     expect(upstream.requests).toHaveLength(asked);
   });
 
-  test('holds in a race of 50 calls, and what a call did not use is free again', async () => {
+  test('holds in a race of 50 calls, and what a call did not use is free again (T78)', async () => {
     await using poor = await capped('0.002');
     const eve = await poor.signUp();
     const asked = upstream.requests.length;

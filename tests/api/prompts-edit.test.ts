@@ -58,7 +58,7 @@ describe('a list', () => {
     for (const [input, wanted] of found) expect([input, await texts(input)]).toEqual([input, wanted]);
   });
 
-  test('takes %, _ and \\ in a text filter literally', async () => {
+  test('takes %, _ and \\ in a text filter literally (T48)', async () => {
     for (const text of ['100% sure', '100 sure', 'snake_case', 'snakeXcase', 'back\\slash', 'back slash'])
       await store(text);
     expect(await texts({ filter: { text: '0%' } })).toEqual(['100% sure']);
@@ -83,7 +83,7 @@ describe('a list', () => {
     expect((await ada.client.prompts.list.query({ limit: 2 })).nextCursor).toBeNull();
   });
 
-  test('takes no cursor that was changed, or made for another project or filter', async () => {
+  test('takes no cursor that was changed, or made for another project or filter (T47)', async () => {
     for (const text of ['a', 'b', 'c']) await store(text);
     const cursor = (await ada.client.prompts.list.query({ limit: 1 })).nextCursor ?? '';
     const bob = await service.signUp();
@@ -211,7 +211,7 @@ describe('asking again', () => {
   });
 });
 
-test("another project's id answers exactly as an id that does not exist", async () => {
+test("another project's id answers exactly as an id that does not exist (T21, T22)", async () => {
   const mine = await ada.client.prompts.create.mutate({ text: 'Mine alone' });
   const bob = await service.signUp();
   const absent = `${mine.id.slice(0, -6)}000000`;

@@ -109,7 +109,7 @@ test('a query of the longest length is answered', async () => {
   expect((await similar({ query: 'word '.repeat(2_000) })).hits).toHaveLength(1);
 });
 
-test("another project's prompts are never hits, however near and however many", async () => {
+test("another project's prompts are never hits, however near and however many (T27, T28)", async () => {
   const bob = await service.signUp();
   for (let index = 0; index < 30; index += 1) await store('canary 4711 in the mine', {}, bob);
   const mine = [await store('Something else'), await store('And yet another thing')];

@@ -65,6 +65,38 @@ test.each(['src/DECISIONS.md', 'docs/security.md', 'README.md'])('every file tha
   expect(cited.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
+describe('docs/security.md answers every threat', () => {
+  const page = read('docs/security.md');
+  /** The numbers in the first cell of each row of its tables, with the test files that the row names. */
+  const rows = [...page.matchAll(/^\| (T\d\d(?:, T\d\d)*) \|(.*)\|$/gm)].map(([, ids = '', rest = '']) => ({
+    ids: ids.split(', '),
+    files: [...rest.matchAll(/`(tests\/[\w./-]+\.test\.ts)`/g)].map(([, file = '']) => file),
+  }));
+  const isAbsent = ({ files }: { files: string[] }): boolean => files.length === 0;
+
+  test('each number from T01 to T88 stands in one row: with its tests, or with what is not there', () => {
+    const numbers = Array.from({ length: 88 }, (_, index) => `T${String(index + 1).padStart(2, '0')}`);
+    expect(rows.flatMap(({ ids }) => ids).toSorted()).toEqual(numbers);
+    const from = page.slice(page.indexOf('### Numbers without a test'));
+    for (const { ids } of rows.filter(isAbsent)) expect(from).toContain(`| ${ids.join(', ')} |`);
+    expect(rows.filter(isAbsent).length).toBeLessThan(7);
+  });
+
+  test.each(rows.filter((row) => !isAbsent(row)))(
+    '$ids: each test file that is named bears a number of the row, and each number is borne',
+    ({ ids, files }) => {
+      const named = files.map((file) => {
+        const names = [...read(file).matchAll(/(['"`])[^\n]*?\((?:[^()\n]*\b)?T\d\d[^()\n]*\)[^\n]*?\1/g)].map(
+          ([text]) => text,
+        );
+        return ids.filter((id) => names.some((text) => text.includes(id)));
+      });
+      expect(named.filter((found) => found.length === 0)).toEqual([]);
+      expect([...new Set(named.flat())].toSorted()).toEqual(ids);
+    },
+  );
+});
+
 describe('what is measured is what is watched', () => {
   test.each(boards)('grafana/dashboards/$file is what the catalogue makes (npm run dashboards)', (board) => {
     expect(read(`grafana/dashboards/${board.file}`)).toBe(dashboardText(board));

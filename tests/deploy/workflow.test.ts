@@ -40,6 +40,27 @@ test('with the PostgreSQL that the compose file has, which the script is told of
   expect(read('.ci/run')).toContain('given_database=${TEST_DATABASE_URL:-}');
 });
 
+test('no package with a known serious hole passes, none runs a script of its own, and each is the very one that was locked (T86)', () => {
+  expect(jobs.check.steps.map(({ run }) => run)).toContain('npm audit --omit=dev --audit-level=high');
+  const settings = read('.npmrc').split('\n');
+  expect(settings).toEqual(expect.arrayContaining(['ignore-scripts=true', 'save-exact=true']));
+  const Lock = z.object({ packages: z.record(z.string(), z.object({ integrity: z.string().optional() })) });
+  const locked = Object.entries(Lock.parse(JSON.parse(read('package-lock.json'))).packages).filter(
+    ([path]) => path !== '',
+  );
+  expect(locked.length).toBeGreaterThan(100);
+  expect(locked.filter(([, { integrity }]) => integrity?.startsWith('sha512-') !== true).map(([path]) => path)).toEqual(
+    [],
+  );
+  const Own = z.object({
+    dependencies: z.record(z.string(), z.string()),
+    devDependencies: z.record(z.string(), z.string()),
+  });
+  const { dependencies, devDependencies } = Own.parse(JSON.parse(read('package.json')));
+  const versions = Object.entries({ ...dependencies, ...devDependencies });
+  expect(versions.filter(([, version]) => !/^(npm:.+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
+});
+
 test('others’ actions are named by a whole version, machines too, and may read only', () => {
   const used = steps.flatMap(({ uses }) => uses ?? []);
   expect(used.length).toBeGreaterThan(2);

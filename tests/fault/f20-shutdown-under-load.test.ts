@@ -143,8 +143,7 @@ describe('SIGTERM', () => {
       const lives: Awaited<ReturnType<typeof round>>[] = [];
       for (let index = 0; index < rounds(3, 50); index += 1) lives.push(await round(env, ledger, 'SIGTERM'));
       for (const { code, exitMs, codes, told } of lives) {
-        // On a machine that is busy elsewhere the last seconds may run out: then the process ends regardless, with 1.
-        expect([0, 1]).toContain(code);
+        expect(code).toBe(0);
         expect(told.filter((line) => line.includes('nobody caught'))).toEqual([]);
         expect(exitMs).toBeLessThan(10_000);
         expect([...codes]).toEqual([1012]);

@@ -12,6 +12,9 @@ const run = seededRun('F21');
 const secret = { JWT_SECRET: 'tests-only-0123456789abcdef0123456789abcdef' };
 const common = { PORT: '0', METRICS_PORT: '0', EMBEDDER: 'lexical', PROMPTWELL_OFFLINE: '1', ...secret };
 
+/** How long a first start may take here: what is measured is the exit, and machines are busy. */
+const patienceMs = 120_000;
+
 /** How long the program takes to end after a signal, and how it ends. */
 async function endAfter(program: TestProcess, signal: NodeJS.Signals) {
   const beganMs = performance.now();
@@ -65,14 +68,14 @@ describe('SIGTERM while the schema is made', () => {
     'F21 at any moment of a first start: the exit takes less than 30 s, and the next start works',
     async () => {
       const exits: number[] = [];
-      for (let index = 0; index < rounds(3, 20); index += 1) {
+      for (let index = 0; index < rounds(2, 20); index += 1) {
         await using home = await bareHome();
         const program = spawnMain(home.env);
-        await until('the making to begin', () => hasBegun(home.env), 30_000);
+        await until('the making to begin', () => hasBegun(home.env), patienceMs);
         const strikeMs = performance.now() + run.between(0, engineUnderTest === 'server' ? 400 : 4_000);
         await until('the moment to strike', () => (performance.now() > strikeMs ? true : undefined));
         exits.push((await endAfter(program, 'SIGTERM')).exitMs);
-        const again = await startProcess(home.env, undefined, 60_000);
+        const again = await startProcess(home.env, undefined, patienceMs);
         expect(await worksAt(again.url)).toBe('completed');
         await endAfter(again, 'SIGKILL');
       }
@@ -83,7 +86,7 @@ describe('SIGTERM while the schema is made', () => {
         broken: 0,
       });
     },
-    isLong ? 900_000 : 120_000,
+    isLong ? 1_800_000 : 3 * patienceMs,
   );
 
   test.skipIf(engineUnderTest === 'embedded')(
@@ -100,55 +103,64 @@ describe('SIGTERM while the schema is made', () => {
       const { exitMs } = await endAfter(program, 'SIGTERM');
       expect(exitMs).toBeLessThan(30_000);
       await other.end();
-      const again = await startProcess(home.env, undefined, 60_000);
+      const again = await startProcess(home.env, undefined, patienceMs);
       expect(await worksAt(again.url)).toBe('completed');
       await endAfter(again, 'SIGKILL');
       record('F21 behind a migration lock', run.seed, { 'exit ms': exitMs });
     },
-    60_000,
+    patienceMs,
   );
 });
 
 describe('SIGTERM without a database', () => {
-  test('F21 stopped or frozen under calls: the exit takes at most ten seconds', async ({ skip }) => {
-    if (noOwnPostgres !== null) skip(noOwnPostgres);
-    await using server = await startOwnPostgres();
-    await using folder = await createTestFolder();
-    const env = { ...common, DATA_DIR: folder.path, DATABASE_URL: server.url, PROMPTS_PER_SECOND: '1000' };
-    const exits: Record<string, number> = {};
-    for (const [name, away, back] of [
-      ['frozen', 'freeze', 'thaw'],
-      ['stopped', 'kill', 'start'],
-    ] as const) {
-      const program = await startProcess(env);
-      expect(await worksAt(program.url)).toBe('completed');
-      const { tokens } = await clientFor(program.url).auth.signup.mutate({
-        username: `eve-${name}`,
-        password: goodPassword,
-      });
-      const client = clientFor(program.url, { token: tokens.accessToken });
-      await server[away]();
-      const calls = Array.from({ length: 20 }, (_, index) =>
-        client.prompts.create.mutate({ text: `away ${index}`, generate: false }).catch((error: unknown) => error),
-      );
-      const { exitMs } = await endAfter(program, 'SIGTERM');
-      await Promise.all(calls);
-      exits[`${name}: exit ms`] = exitMs;
-      await server[back]();
-    }
-    for (const exitMs of Object.values(exits)) expect(exitMs).toBeLessThan(10_000);
-    record('F21 without a database', run.seed, exits);
-  }, 120_000);
+  test(
+    'F21 stopped or frozen under calls: the exit takes at most ten seconds',
+    async ({ skip }) => {
+      if (noOwnPostgres !== null) skip(noOwnPostgres);
+      await using server = await startOwnPostgres();
+      await using folder = await createTestFolder();
+      const env = { ...common, DATA_DIR: folder.path, DATABASE_URL: server.url, PROMPTS_PER_SECOND: '1000' };
+      const exits: Record<string, number> = {};
+      for (const [name, away, back] of [
+        ['frozen', 'freeze', 'thaw'],
+        ['stopped', 'kill', 'start'],
+      ] as const) {
+        const program = await startProcess(env);
+        expect(await worksAt(program.url)).toBe('completed');
+        const { tokens } = await clientFor(program.url).auth.signup.mutate({
+          username: `eve-${name}`,
+          password: goodPassword,
+        });
+        const client = clientFor(program.url, { token: tokens.accessToken });
+        await server[away]();
+        const calls = Array.from({ length: 20 }, (_, index) =>
+          client.prompts.create.mutate({ text: `away ${index}`, generate: false }).catch((error: unknown) => error),
+        );
+        const { exitMs } = await endAfter(program, 'SIGTERM');
+        await Promise.all(calls);
+        exits[`${name}: exit ms`] = exitMs;
+        await server[back]();
+      }
+      for (const exitMs of Object.values(exits)) expect(exitMs).toBeLessThan(10_000);
+      record('F21 without a database', run.seed, exits);
+    },
+    patienceMs,
+  );
 });
 
-test('F21 control: a program that cannot act does not end in that time', async () => {
-  await using home = await bareHome();
-  const program = await startProcess(home.env, undefined, 60_000);
-  program.kill('SIGSTOP');
-  program.kill('SIGTERM');
-  let hasEnded = false;
-  void program.ended.then(() => (hasEnded = true));
-  await expect(until('its end', () => (hasEnded ? true : undefined), 10_500)).rejects.toThrow('in vain');
-  program.kill('SIGKILL');
-  expect(await program.ended).toBe('SIGKILL');
-}, 90_000);
+test(
+  'F21 control: a program that cannot act does not end in that time',
+  async () => {
+    await using home = await bareHome();
+    const program = spawnMain(home.env);
+    await until('the making to begin', () => hasBegun(home.env), patienceMs);
+    program.kill('SIGSTOP');
+    program.kill('SIGTERM');
+    let hasEnded = false;
+    void program.ended.then(() => (hasEnded = true));
+    await expect(until('its end', () => (hasEnded ? true : undefined), 10_500)).rejects.toThrow('in vain');
+    program.kill('SIGKILL');
+    expect(await program.ended).toBe('SIGKILL');
+  },
+  patienceMs,
+);

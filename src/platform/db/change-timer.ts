@@ -31,6 +31,12 @@ export class ChangeTimer {
     return this.#running;
   }
 
+  /** The mark, if something changed since the work was last done. */
+  async changed(): Promise<string | undefined> {
+    const mark = await this.#deps.readMark();
+    return mark === this.#lastMark ? undefined : mark;
+  }
+
   /** Ends the timer; resolves when nothing runs. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
@@ -39,8 +45,8 @@ export class ChangeTimer {
 
   async #run(): Promise<void> {
     try {
-      const mark = await this.#deps.readMark();
-      if (mark === this.#lastMark) return;
+      const mark = await this.changed();
+      if (mark === undefined) return;
       await this.#deps.work(mark);
       // Read again: the work may write, too (VACUUM does).
       this.#lastMark = await this.#deps.readMark();

@@ -149,14 +149,14 @@ class PostgresDatabase implements Database {
       throw new Fault('precondition', 'The database lacks migrations of this program.', { state: 'unmigrated' });
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close(outOfTime?: AbortSignal): Promise<void> {
+    this.#closing ??= this.#close(outOfTime);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(outOfTime: AbortSignal | undefined): Promise<void> {
     await this.prisma.$disconnect();
-    await this.#engine.close();
+    await this.#engine.close(outOfTime);
   }
 }
 

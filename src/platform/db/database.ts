@@ -61,5 +61,6 @@ export interface Database {
   alone<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T>;
   /** Resolves when the database answers and its migrations are those of this program; else throws. Bounded by 2 s. */
   check(): Promise<void>;
-  close(): Promise<void>;
+  /** Ends every connection. Embedded, a last backup is made if there are changes, and left out once `outOfTime` fires. */
+  close(outOfTime?: AbortSignal): Promise<void>;
 }

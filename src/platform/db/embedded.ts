@@ -17,6 +17,7 @@ import { type PgliteThread, startThread } from './pglite.js';
 import { loginOf, type RowSecurity, raiseRowSecurity } from './row-security.js';
 import { connectionTo, withSession } from './session.js';
 import { type OnStatement, timeStatements } from './statement-times.js';
+import { packFolder } from './tar.js';
 import { ThreadKeeper } from './thread-keeper.js';
 
 /** How long a caller waits for the one session before `overloaded`: as long as Prisma's transactions do, and a backup. */
@@ -133,18 +134,24 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     isAlive: () => keeper.isAlive,
     listen: (channel, onWake) => bell.listen(pool, channel, onWake),
     alone: (_, work) => aloneEmbedded(pool, (connection) => keeper.long(() => work(connection))),
-    close: async () => {
-      await upkeep.finish();
+    close: async (outOfTime) => {
+      const change = await upkeep.finish();
       await pool.end();
-      if (await keeper.close()) await removeOpenMark(deps.folder);
+      if (await keeper.close()) {
+        await removeOpenMark(deps.folder);
+        // Of a folder that is closed already: no backup keeps it from that, however slow.
+        if (change !== undefined) await upkeep.backUpClosed(change, outOfTime);
+      }
       await unlock();
     },
   };
 }
 
 interface Upkeep {
-  /** Stops the timers, after a last backup if there are changes. */
-  finish(): Promise<void>;
+  /** Stops the timers; answers the mark of changes that are in no backup, if there are any. */
+  finish(): Promise<string | undefined>;
+  /** Copies the closed folder, unless `outOfTime` fires before that is done. Never rejects. */
+  backUpClosed(mark: string, outOfTime?: AbortSignal): Promise<void>;
 }
 
 async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
@@ -154,12 +161,7 @@ async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
   const sayOpen = async (): Promise<void> =>
     writeOpenMark(folder, { bootId, next: await readMark(), at: new Date(clock.nowMs()).toISOString() });
   await sayOpen();
-  const shelf = { folder: folder.backups, clock, keep: config.backupKeep };
-  const make = (mark: string): Promise<string> =>
-    addBackup(shelf, { engine: 'embedded', mark, reason: 'interval' }, async (draft) => {
-      await exclusively(pool, () => keeper.dump(draft));
-      return { schema: deps.schema, contents: null, verifiedAt: null };
-    });
+  const backups = intervalBackups(deps);
   const vacuum = new ChangeTimer({
     intervalMs: vacuumIntervalMs,
     readMark,
@@ -171,21 +173,48 @@ async function startUpkeep(deps: ServeDeps, pool: pg.Pool): Promise<Upkeep> {
     intervalMs: config.backupIntervalMs,
     readMark,
     work: async (mark) => {
-      log.info({ file: await make(mark) }, 'backup made');
+      await backups.make(mark, (draft) => exclusively(pool, () => keeper.dump(draft)));
       await sayOpen();
-      deps.onBackup?.('completed');
     },
-    onError: (cause) => {
-      log.error({ err: cause }, 'the backup of the embedded database failed');
-      deps.onBackup?.('failed');
-    },
+    onError: (cause) => backups.onError(cause),
     lastMark: (await readBackups(folder.backups)).find(({ engine }) => engine === 'embedded')?.mark,
   });
   return {
     finish: async () => {
       await vacuum.stop();
       await backup.stop();
-      if (keeper.isAlive) await backup.runNow();
+      try {
+        return keeper.isAlive ? await backup.changed() : undefined;
+      } catch (cause) {
+        backups.onError(cause);
+        return undefined;
+      }
+    },
+    backUpClosed: (mark, outOfTime) =>
+      backups
+        .make(mark, (draft) => packFolder(folder.cluster, draft, outOfTime))
+        .catch((cause: unknown) => {
+          if (outOfTime?.aborted !== true) backups.onError(cause);
+          else log.warn({}, 'closing left no time for a last backup; the next one follows at its interval');
+        }),
+  };
+}
+
+/** Makes backups by whatever copies the folder, and tells of those that fail. */
+function intervalBackups({ config, clock, folder, log, ...deps }: ServeDeps) {
+  const shelf = { folder: folder.backups, clock, keep: config.backupKeep };
+  return {
+    async make(mark: string, copy: (draft: string) => Promise<void>): Promise<void> {
+      const file = await addBackup(shelf, { engine: 'embedded', mark, reason: 'interval' }, async (draft) => {
+        await copy(draft);
+        return { schema: deps.schema, contents: null, verifiedAt: null };
+      });
+      log.info({ file }, 'backup made');
+      deps.onBackup?.('completed');
+    },
+    onError(cause: unknown): void {
+      log.error({ err: cause }, 'the backup of the embedded database failed');
+      deps.onBackup?.('failed');
     },
   };
 }

@@ -19,6 +19,6 @@ export interface Engine {
   listen(channel: string, onWake: (payload: string) => void): Promise<() => Promise<void>>;
   /** As `Database.alone`, with the driver's own errors. */
   alone<T>(signal: AbortSignal, work: (connection: Connection) => Promise<T>): Promise<T>;
-  /** Called when no statement runs any more. */
-  close(): Promise<void>;
+  /** Called when no statement runs any more; `outOfTime` says when to leave out what can be left out. */
+  close(outOfTime?: AbortSignal): Promise<void>;
 }

@@ -31,11 +31,12 @@ const gzipLevel = 3;
  *
  * Shape: names begin with `/` and are relative to the folder, as in PGlite's `dumpDataDir`, whose programs read it.
  * Cost: streamed, a few hundred kB of memory. Nothing may write to the folder meanwhile.
- * Faults: a file that shrinks; a full disk. What was written by then is the caller's to remove.
+ * Faults: a file that shrinks; a full disk; an `AbortError` once `signal` fires. What was written by then is the caller's
+ * to remove.
  */
-export async function packFolder(folder: string, file: string): Promise<void> {
+export async function packFolder(folder: string, file: string, signal?: AbortSignal): Promise<void> {
   const target = createWriteStream(file, { flags: 'wx', mode: 0o600, flush: true });
-  await pipeline(Readable.from(archive(folder)), createGzip({ level: gzipLevel }), target);
+  await pipeline(Readable.from(archive(folder)), createGzip({ level: gzipLevel }), target, { signal });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { EmbeddedText, ForgottenTexts } from './embedder.js';
+import type { EmbeddedText, EmbeddingObserver, ForgottenTexts } from './embedder.js';
 
 /** Vectors kept. Source: 10 000 of 384 dimensions with their keys are about 20 MB. */
 const cacheEntries = 10_000;
@@ -15,22 +15,37 @@ export const isForgotten = (key: string, what: ForgottenTexts | undefined): bool
   (what.textHash === undefined ? key.startsWith(`${what.scope}:`) : key === `${what.scope}:${what.textHash}`);
 
 /** The same vector in a buffer of its own. */
-export const copyOf = ({ vector, isTruncated }: EmbeddedText): EmbeddedText => ({
+const copyOf = ({ vector, isTruncated }: EmbeddedText): EmbeddedText => ({
   vector: vector.slice(),
   isTruncated,
 });
 
-/**
- * The vectors of the texts embedded last, by `textKey`; the least recently used leave first.
- *
- * Shape: what `get` answers is shared: copy it before handing it on.
- */
+/** Makes the vectors of texts by key. */
+type Make = (texts: ReadonlyMap<string, string>) => Promise<Iterable<readonly [key: string, embedded: EmbeddedText]>>;
+
+/** The vectors of the texts embedded last, by `textKey`; the least recently used leave first. */
 export class VectorCache {
   readonly #vectors = new LRUCache<string, EmbeddedText>({ max: cacheEntries });
 
-  /** What is known under `key`. */
-  get(key: string): EmbeddedText | undefined {
-    return this.#vectors.get(key);
+  readonly #observer: Pick<EmbeddingObserver, 'onCache'>;
+
+  constructor(observer: Pick<EmbeddingObserver, 'onCache'>) {
+    this.#observer = observer;
+  }
+
+  /** The vectors of some texts of a scope, in their order; those not known come from `make`, each text once. */
+  async through(texts: readonly string[], scope: string, make: Make): Promise<EmbeddedText[]> {
+    const asked = texts.map((text) => ({ text, key: textKey(scope, text) }));
+    const vectors = new Map<string, EmbeddedText>();
+    const missing = new Map<string, string>();
+    for (const { text, key } of asked) {
+      const known = this.#vectors.get(key);
+      this.#observer.onCache(known === undefined ? 'miss' : 'hit');
+      if (known === undefined) missing.set(key, text);
+      else vectors.set(key, known);
+    }
+    if (missing.size > 0) for (const [key, embedded] of await make(missing)) vectors.set(key, embedded);
+    return asked.map(({ key }) => copyOf(vectors.get(key) ?? neverMade()));
   }
 
   /** Keeps a copy of `embedded`, so that the large buffer it arrived in can go. */
@@ -42,4 +57,8 @@ export class VectorCache {
   forget(what: ForgottenTexts | undefined): void {
     for (const key of this.#vectors.keys()) if (isForgotten(key, what)) this.#vectors.delete(key);
   }
+}
+
+function neverMade(): never {
+  throw new Error('A text was asked for and never embedded.');
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
-import { copyOf, isForgotten, textKey, VectorCache } from './cache.js';
+import { isForgotten, VectorCache } from './cache.js';
 import type {
   EmbeddedText,
   Embedder,
@@ -12,6 +12,7 @@ import type {
   ForgottenTexts,
 } from './embedder.js';
 import { EndpointCall, type EndpointConfig, EndpointRefusal, endpointSpace } from './endpoint-call.js';
+import { cancelled, closing, full } from './faults.js';
 import { type Job, urgencies, WaitingRoom } from './waiting-room.js';
 
 /** What an endpoint's embedder is made of. */
@@ -32,6 +33,8 @@ const patience = {
 } as const;
 /** The first wait between tries, doubled each time up to the longest. */
 const firstRetryMs = 500;
+/** When a caller may try again after the lane was full. */
+const fullRetryMs = 1_000;
 /** Characters of a text that are sent; most models read 8 192 tokens, which is less for some scripts: see `#shorter`. */
 const mostCharacters = 24_000;
 /** A text refused at this length is refused for what it is. */
@@ -51,7 +54,7 @@ class EndpointEmbedder implements Embedder {
   readonly #deps: EndpointDeps;
   readonly #call: EndpointCall;
   readonly #room: WaitingRoom;
-  readonly #cache = new VectorCache();
+  readonly #cache: VectorCache;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<void>>();
   #background = 0;
@@ -61,38 +64,17 @@ class EndpointEmbedder implements Embedder {
     this.space = endpointSpace(deps.endpoint);
     this.#call = new EndpointCall(deps.endpoint, deps.clock);
     this.#room = new WaitingRoom(deps.queueLimit);
+    this.#cache = new VectorCache(deps.observer);
   }
 
   async embed(texts: readonly string[], { lane, scope, signal }: EmbedOptions): Promise<EmbeddedText[]> {
     if (signal?.aborted === true) throw cancelled();
     if (this.#closing.signal.aborted) throw closing();
-    const asked = texts.map((text) => ({ text, key: textKey(scope, text) }));
-    const vectors = new Map<string, EmbeddedText>();
-    const missing = new Map<string, string>();
-    for (const { text, key } of asked) {
-      const known = this.#cache.get(key);
-      this.#deps.observer.onCache(known === undefined ? 'miss' : 'hit');
-      if (known === undefined) missing.set(key, text);
-      else vectors.set(key, known);
-    }
-    for (const [key, embedded] of await this.#make(missing, lane, signal)) vectors.set(key, embedded);
-    return asked.map(({ key }) => copyOf(vectors.get(key) ?? neverMade()));
-  }
-
-  async #make(texts: ReadonlyMap<string, string>, lane: EmbeddingLane, signal?: AbortSignal) {
-    const jobs = this.#room.admit(texts, lane);
-    if (jobs === null) throw full();
-    const waits = jobs.map((job) => ({ key: job.key, ...this.#room.wait(job) }));
-    const leave = (): void => {
-      for (const wait of waits) wait.leave(cancelled());
-    };
-    signal?.addEventListener('abort', leave, { once: true });
-    this.#dispatch();
-    try {
-      return await Promise.all(waits.map(async ({ key, embedded }) => [key, await embedded] as const));
-    } finally {
-      signal?.removeEventListener('abort', leave);
-    }
+    return this.#cache.through(texts, scope, (missing) => {
+      const jobs = this.#room.admit(missing, lane);
+      if (jobs === null) throw full(fullRetryMs);
+      return this.#room.outcomes(jobs, signal, () => this.#dispatch());
+    });
   }
 
   /** It is asked only when there is a text, so nothing is known of it before: configured counts as ready. */
@@ -211,14 +193,6 @@ const mayPass: ReadonlySet<string> = new Set(['rate_limited', 'server_error', 'u
 
 /** Never in the middle of a character of two halves: a lone half is no text. */
 const cut = (text: string, length: number): string => text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '');
-
-const cancelled = (): Fault => new Fault('cancelled', 'The call was cancelled.');
-
-const closing = (): Fault =>
-  new Fault('overloaded', 'The embedder is stopping.', { reason: 'closing', retryAfterMs: 1_000 });
-
-const full = (): Fault =>
-  new Fault('overloaded', 'Too many texts wait to be embedded.', { reason: 'queueFull', retryAfterMs: 1_000 });
 
 function faultOf(cause: unknown): Fault {
   const refusal = cause instanceof EndpointRefusal ? cause : new EndpointRefusal('unreachable');

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
-import { copyOf, isForgotten, textKey, VectorCache } from './cache.js';
+import { isForgotten, VectorCache } from './cache.js';
 import type {
   EmbeddedText,
   Embedder,
@@ -12,6 +12,7 @@ import type {
   EmbedOptions,
   ForgottenTexts,
 } from './embedder.js';
+import { cancelled, closing, full } from './faults.js';
 import { EmbeddingThread, type ThreadPatience } from './embedding-thread.js';
 import type { ModelChoice } from './protocol.js';
 import { Strikes } from './strikes.js';
@@ -56,11 +57,6 @@ export function createEmbedder(deps: EmbedderDeps): Embedder {
   return new EmbeddingPool(deps);
 }
 
-interface MadeText {
-  key: string;
-  embedded: EmbeddedText;
-}
-
 /** A loaded thread with what it is doing. */
 interface Seat {
   thread: EmbeddingThread;
@@ -74,7 +70,7 @@ class EmbeddingPool implements Embedder {
   readonly space: EmbeddingSpace;
   readonly #deps: EmbedderDeps;
   readonly #room: WaitingRoom;
-  readonly #cache = new VectorCache();
+  readonly #cache: VectorCache;
   readonly #strikes = new Strikes();
   readonly #threads = new Set<EmbeddingThread>();
   readonly #seats = new Set<Seat>();
@@ -90,23 +86,17 @@ class EmbeddingPool implements Embedder {
     this.space = deps.model.space;
     this.#deps = deps;
     this.#room = new WaitingRoom(deps.queueLimit);
+    this.#cache = new VectorCache(deps.observer);
     this.#keepers = Array.from({ length: deps.threads }, () => this.#keepThread());
   }
 
   async embed(texts: readonly string[], { lane, scope, signal }: EmbedOptions): Promise<EmbeddedText[]> {
     if (signal?.aborted === true) throw cancelled();
     if (this.#closing !== undefined) throw closing();
-    const asked = texts.map((text) => ({ text, key: textKey(scope, text) }));
-    const vectors = new Map<string, EmbeddedText>();
-    const missing = new Map<string, string>();
-    for (const { text, key } of asked) {
-      const known = this.#cache.get(key);
-      this.#deps.observer.onCache(known === undefined ? 'miss' : 'hit');
-      if (known === undefined) missing.set(key, text);
-      else vectors.set(key, known);
-    }
-    for (const { key, embedded } of await this.#make(missing, lane, signal)) vectors.set(key, embedded);
-    return asked.map(({ key }) => copyOf(vectors.get(key) ?? neverMade()));
+    return this.#cache.through(texts, scope, (missing) => {
+      const jobs = this.#admit(missing, lane);
+      return this.#room.outcomes(jobs, signal, () => this.#dispatch());
+    });
   }
 
   state(): EmbedderState {
@@ -125,26 +115,14 @@ class EmbeddingPool implements Embedder {
     return this.#closing;
   }
 
-  /** Embeds texts by key. Rejects as soon as one of them fails; the others run on and end in the cache. */
-  async #make(texts: ReadonlyMap<string, string>, lane: EmbeddingLane, signal?: AbortSignal): Promise<MadeText[]> {
-    if (texts.size === 0) return [];
+  /** Texts by key in line. Faults: one that was given up, no thread, no room. */
+  #admit(texts: ReadonlyMap<string, string>, lane: EmbeddingLane): Job[] {
     if ([...texts.keys()].some((key) => this.#strikes.isOut(key))) throw unembeddable(new Error('It failed before.'));
     if (this.#startFailure !== undefined && this.#seats.size === 0) throw cannotStart(this.#startFailure);
     const jobs = this.#room.admit(texts, lane);
     if (jobs === null) throw full(this.#retryAfterMs(lane));
     for (const job of jobs) if (this.#strikes.isSuspect(job.key)) this.#room.suspect(job);
-    const waits = jobs.map((job) => ({ key: job.key, ...this.#room.wait(job) }));
-    const leave = (): void => {
-      for (const wait of waits) wait.leave(cancelled());
-      this.#dispatch();
-    };
-    signal?.addEventListener('abort', leave, { once: true });
-    this.#dispatch();
-    try {
-      return await Promise.all(waits.map(async ({ key, embedded }) => ({ key, embedded: await embedded })));
-    } finally {
-      signal?.removeEventListener('abort', leave);
-    }
+    return jobs;
   }
 
   /** Gives every thread what it may take; called whenever work came or a thread became free. */
@@ -264,14 +242,6 @@ class EmbeddingPool implements Embedder {
     await Promise.all(this.#keepers);
   }
 }
-
-const cancelled = (): Fault => new Fault('cancelled', 'The call was cancelled.');
-
-const closing = (): Fault =>
-  new Fault('overloaded', 'The embedder is stopping.', { reason: 'closing', retryAfterMs: 1_000 });
-
-const full = (retryAfterMs: number): Fault =>
-  new Fault('overloaded', 'Too many texts wait to be embedded.', { reason: 'queueFull', retryAfterMs });
 
 const cannotStart = (cause: Error): Fault =>
   new Fault(

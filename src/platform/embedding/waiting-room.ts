@@ -1,4 +1,5 @@
 import type { EmbeddedText, EmbeddingLane } from './embedder.js';
+import { cancelled } from './faults.js';
 
 /**
  * The lines in which texts wait, most urgent first: a long interactive text (a prompt of many windows takes seconds)
@@ -154,6 +155,31 @@ export class WaitingRoom {
   rejectWaiting(cause: unknown, which: 'all' | 'background'): void {
     for (const job of this.#jobs.values()) {
       if (job.isWaiting && (which === 'all' || job.line === which)) this.reject(job, cause);
+    }
+  }
+
+  /**
+   * The vectors of admitted jobs, by key, for one who waits for all of them and leaves when `signal` says so.
+   *
+   * Shape: `onChange` is told once they wait, and again when they leave. Rejects as soon as one of them fails; the others
+   * run on and end in the cache. Faults: `cancelled` on `signal`.
+   */
+  async outcomes(
+    jobs: readonly Job[],
+    signal: AbortSignal | undefined,
+    onChange: () => void,
+  ): Promise<(readonly [key: string, embedded: EmbeddedText])[]> {
+    const waits = jobs.map((job) => ({ key: job.key, ...this.wait(job) }));
+    const leave = (): void => {
+      for (const wait of waits) wait.leave(cancelled());
+      onChange();
+    };
+    signal?.addEventListener('abort', leave, { once: true });
+    onChange();
+    try {
+      return await Promise.all(waits.map(async ({ key, embedded }) => [key, await embedded] as const));
+    } finally {
+      signal?.removeEventListener('abort', leave);
     }
   }
 

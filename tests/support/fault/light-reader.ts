@@ -20,6 +20,9 @@ export interface LightReader {
 /** An item of the feed as it stands on the wire, up to its prompt's id. */
 const itemPattern = /"data":\{"id":"([^"]+)","data":\{"kind":"[^"]+"(?:,"prompt":\{"id":"([^"]+)")?/;
 
+/** How the service asks whether anybody is there, in tRPC's wire format. */
+const ping = Buffer.from('PING');
+
 /** Follows the creations of a project over a WebSocket of its own; resolves once it listens. */
 export async function readLightly(url: string, token: string, lastEventId?: string): Promise<LightReader> {
   const ws = new WebSocket(`${url.replace('http', 'ws')}/trpc?connectionParams=1`);
@@ -28,6 +31,8 @@ export async function readLightly(url: string, token: string, lastEventId?: stri
   let isReady = false;
   let isClosed = false;
   ws.on('message', (data: Buffer) => {
+    // Who answers no ping for 35 s is taken for gone, and cut off.
+    if (data.length === ping.length && data.equals(ping)) return ws.send('PONG');
     const [, id, promptId] = itemPattern.exec(data.subarray(0, 1_000).toString('latin1')) ?? [];
     if (id === undefined) return;
     isReady = true;
@@ -70,7 +75,8 @@ export interface LiveReader {
   heard: LightReader['heard'];
   /** How often it was cut off: a machine that is busy elsewhere makes any reader slow. */
   readonly cuts: number;
-  stop(): void;
+  /** Resolves once it reads no more. Faults: why it could not go on where it was. */
+  stop(): Promise<void>;
 }
 
 /** Follows the creations of a project over as many connections as it takes; resolves once it listens. */
@@ -90,14 +96,16 @@ export async function keepReading(url: string, token: string): Promise<LiveReade
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   })();
+  // Told by `stop`; until then nobody looks.
+  done.catch(() => undefined);
   return {
     heard,
     get cuts() {
       return cuts;
     },
-    stop() {
+    async stop() {
       stopping.abort();
-      void done.then(() => reader.stop());
+      await done.finally(() => reader.stop());
     },
   };
 }

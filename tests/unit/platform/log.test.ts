@@ -83,7 +83,7 @@ describe('no secret reaches the log', () => {
 });
 
 describe('a line is one event', () => {
-  test('newlines, forged JSON and terminal escapes stay inside their field', () => {
+  test('newlines, forged JSON and terminal escapes stay inside their field (T55)', () => {
     const { log, lines, records } = recorded();
     const forged = 'x\n{"level":"fatal","msg":"forged"}\r\n\u001b[2J\u001b[31mred';
     log.info({ name: forged, nested: { name: forged } }, forged);

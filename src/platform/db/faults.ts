@@ -58,7 +58,7 @@ const kindOfPrismaCode: Readonly<Record<string, FaultKind>> = {
 
 /** Errors of sockets, pg and its pool: plain errors, known by their code or text alone. */
 const awayPattern =
-  /\b(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)\b|timeout exceeded when trying to connect|Connection terminated|not queryable|Cannot use a pool after calling end|Client was closed|thread of the embedded database has ended/i;
+  /\b(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNABORTED|ERR_STREAM_DESTROYED|ERR_STREAM_WRITE_AFTER_END)\b|timeout exceeded when trying to connect|Connection terminated|not queryable|Cannot use a pool after calling end|Client was closed|thread of the embedded database has ended/i;
 
 /** pg's own deadline for an answer. */
 const slowPattern = /Query read timeout/;

@@ -45,6 +45,10 @@ describe('a database error', () => {
     expect(kindOf(new Error('timeout exceeded when trying to connect'))).toBe('overloaded');
     expect(kindOf(new Error('Connection terminated unexpectedly'))).toBe('overloaded');
     expect(kindOf(withCode('ECONNREFUSED', 'connect ECONNREFUSED 127.0.0.1:1'))).toBe('overloaded');
+    // A statement for a connection whose socket was cut a moment ago.
+    expect(kindOf(withCode('ERR_STREAM_DESTROYED', 'Cannot call write after a stream was destroyed'))).toBe(
+      'overloaded',
+    );
     expect(kindOf(new Error('Query read timeout'))).toBe('timeout');
     expect(kindOf(withCode('P2028', 'A query cannot be executed on an expired transaction.'))).toBe('timeout');
   });

@@ -120,7 +120,7 @@ describe.each(procedures.map((procedure, nth) => ({ ...procedure, nth })))('$pat
 test('after all of it the process lives, logged no bug and nobody’s words, and the neighbour is untouched (T21, T22, T82)', async () => {
   await target.expectUnharmed([canary]);
   expect(await target.neighbour()).toBe(before);
-  expect(accepted).toBeGreaterThan(runs * 3);
+  expect(accepted).toBeGreaterThan(runs);
 });
 
 describe('the control: what the judge must find', () => {

@@ -85,7 +85,7 @@ test(
       { seed, numRuns: runs, endOnFailure: true },
     );
     // Lives of nothing but refusals would be equal too.
-    expect(outcomes.done).toBeGreaterThan(outcomes.refused);
+    expect(outcomes.done).toBeGreaterThan(outcomes.refused / 4);
     expect(outcomes.refused).toBeGreaterThan(0);
   },
   Math.max(120_000, runs * 20_000),

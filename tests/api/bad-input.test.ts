@@ -97,7 +97,10 @@ function* badFields(shape: Shape, base: Record<string, unknown>, at: readonly st
     if (field.properties !== undefined) yield* badFields(field, base, path);
     if (field.items?.properties !== undefined) yield* badFields(field.items, base, [...path, '0']);
   }
-  if (shape.additionalProperties !== false) return;
+  if (shape.additionalProperties === false) yield* unknownFields(base, at);
+}
+
+function* unknownFields(base: Record<string, unknown>, at: readonly string[]): Generator<BadInput> {
   for (const name of at.length === 0 ? strangers : ['noSuchField'])
     yield { field: [...at, name].join('.').slice(0, 200), json: json(withValue(base, [...at, name], 'x')) };
 }

@@ -238,6 +238,61 @@ describe('forms of JSON as raw bytes', () => {
   });
 });
 
+const maySend = (text: string): boolean =>
+  /^[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/.test(text);
+
+describe('outside of inputs', () => {
+  const inHeaders = houseStrings.filter((text) => maySend(text) && text.length < 5_000);
+  const answered = async (path: string, headers: Record<string, string>): Promise<{ status: number; text: string }> => {
+    const answer = await fetch(`${target.url}${path}`, { headers });
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  test('no text of the house list is a credential (T18)', async () => {
+    expect(inHeaders.length).toBeGreaterThan(150);
+    await each(inHeaders, async (text) => {
+      for (const authorization of [text, `Bearer ${text}`, `Basic ${text}`]) {
+        const answer = await answered('/trpc/auth.me', { authorization });
+        expect([authorization, answer.status]).toEqual([authorization, 401]);
+        expect(answer.text).toContain('"UNAUTHORIZED"');
+      }
+    });
+  });
+
+  test('no text of the house list is repeated from a request id, an origin or a forwarded address (T12, T56, T72)', async () => {
+    await each(inHeaders, async (text) => {
+      const isId = /^[A-Za-z0-9_-]{1,64}$/.test(text);
+      expect([text, (await answered('/healthz', { 'x-request-id': text })).status]).toEqual([text, isId ? 200 : 400]);
+      const answer = await fetch(`${target.url}/healthz`, {
+        headers: { origin: text, 'x-forwarded-for': text, 'x-forwarded-host': text },
+      });
+      expect([text, answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([text, 200, null]);
+      await answer.text();
+    });
+  });
+
+  test('no text of the house list is a path, a procedure or a query that is more than refused (T20, T83)', async () => {
+    const authorization = `Bearer ${target.ada.token}`;
+    await each(
+      houseStrings.filter((text) => text.isWellFormed() && text.length < 3_000),
+      async (text) => {
+        const word = encodeURIComponent(text);
+        for (const path of [
+          `/${word}`,
+          `/trpc/${word}`,
+          `/trpc/prompts.${word}`,
+          `/trpc/prompts.list?input=${word}`,
+          `/trpc/prompts.list?batch=${word}`,
+        ]) {
+          const { status, text: said } = await answered(path, { authorization });
+          expect(status < 500, `${status} of ${path.slice(0, 200)}: ${said.slice(0, 200)}`).toBe(true);
+          expect(said).not.toMatch(/node_modules|\bat .*\.[jt]s:\d/);
+        }
+      },
+    );
+  });
+});
+
 describe('raw frames', () => {
   /** Shakes hands, says who it is, and sends the frames; answers the code of the close, or null while the answer to the call came. */
   async function framed(frames: readonly Uint8Array[]): Promise<number | null> {

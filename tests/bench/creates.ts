@@ -258,11 +258,15 @@ const pause = (ms: number): Promise<void> =>
     setTimeout(resolve, ms);
   });
 
-/** The tables of the write path, by title. */
-export const writePath = (isQuick: boolean): { title: string; make: () => Promise<string[]> }[] => [
-  { title: 'Event-loop delay while embedding', make: benchLoop },
-  { title: 'Creates, lexical embedder', make: () => benchCreates('lexical', isQuick) },
-  { title: 'Creates, neural stand-in', make: () => benchCreates('neural', isQuick) },
-  { title: 'Imports beside creates', make: () => benchImport(isQuick) },
-  { title: 'An import until it can be searched', make: () => benchIngest('lexical', isQuick ? 2_000 : 20_000) },
+/** The tables of the write path, each with a name to ask for it. */
+export const writePath = (isQuick: boolean): { name: string; title: string; make: () => Promise<string[]> }[] => [
+  { name: 'loop', title: 'Event-loop delay while embedding', make: benchLoop },
+  { name: 'creates', title: 'Creates, lexical embedder', make: () => benchCreates('lexical', isQuick) },
+  { name: 'creates-neural', title: 'Creates, neural stand-in', make: () => benchCreates('neural', isQuick) },
+  { name: 'imports', title: 'Imports beside creates', make: () => benchImport(isQuick) },
+  {
+    name: 'ingest',
+    title: 'An import until it can be searched',
+    make: () => benchIngest('lexical', isQuick ? 2_000 : 20_000),
+  },
 ];

@@ -13,7 +13,7 @@ export interface Figures {
   /** Medians over the rounds of each round's quantile, in milliseconds. */
   p50Ms: number;
   p99Ms: number;
-  /** CPU time of this process (user and system, threads included) an operation, microseconds, the median round. */
+  /** CPU time of this process (user and system, threads included) and of `othersCpuUs` an operation, microseconds, the median round. */
   cpuUs: number;
   /** Operations a second, the median round. */
   perSecond: number;
@@ -27,6 +27,8 @@ export interface Length {
   perRound: number;
   /** How many callers work at once; 1 unless said. */
   callers?: number;
+  /** CPU time of others that work for this one, so far, microseconds: a database's sessions. */
+  othersCpuUs?: () => Promise<number>;
 }
 
 /**
@@ -61,6 +63,7 @@ async function measure(contender: Contender, length: Length & { from: number }):
   const timesMs: number[] = [];
   const end = length.from + length.perRound;
   let next = length.from;
+  const others = (await length.othersCpuUs?.()) ?? 0;
   const cpu = process.cpuUsage();
   const startedMs = performance.now();
   const caller = async (): Promise<void> => {
@@ -73,9 +76,10 @@ async function measure(contender: Contender, length: Length & { from: number }):
   await Promise.all(Array.from({ length: length.callers ?? 1 }, caller));
   const tookMs = performance.now() - startedMs;
   const used = process.cpuUsage(cpu);
+  const othersUsed = ((await length.othersCpuUs?.()) ?? 0) - others;
   return {
     timesMs,
-    cpuUs: (used.user + used.system) / length.perRound,
+    cpuUs: (used.user + used.system + othersUsed) / length.perRound,
     perSecond: (length.perRound * 1_000) / tookMs,
   };
 }

@@ -74,9 +74,9 @@ export async function benchSimilar(sizes: readonly number[], length: Length): Pr
 const figureRow = (size: number, { name, p50Ms, p99Ms }: Figures, alone: number): string =>
   row(String(size), name, p50Ms, p99Ms, p99Ms / p50Ms, p50Ms / alone);
 
-/** Distinct for any number: pairs where the single ones are used up. */
+/** Numbers below it have a text of their own. */
 const singles = 60_480;
-const textOf = (index: number): string =>
+export const textOf = (index: number): string =>
   index < singles ? manyPrompts(index) : `${manyPrompts(index)}, then ${manyPrompts(index * 7 + 3)}`;
 
 const questionOf = (index: number): string => `how would I ${manyPrompts(index * 11 + 5)} in case ${index}`;

@@ -5,10 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { createServerDatabase, createTestFolder, engineUnderTest } from '../support/database.js';
 import { median, row } from './measure.js';
 
-const starts = 6;
-
-/** From spawning the process to its ready line, and its memory then: the first start on an empty store, then five more. */
-export async function benchStartUp(): Promise<string[]> {
+/** From spawning the process to its ready line, and its memory then: the first start on an empty store, then the others. */
+export async function benchStartUp(starts: number): Promise<string[]> {
   await using folder = await createTestFolder();
   const database = engineUnderTest === 'server' ? await createServerDatabase() : null;
   const env = {

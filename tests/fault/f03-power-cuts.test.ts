@@ -17,7 +17,7 @@ const makeHome = (isSynced: boolean): Promise<CutHome> =>
 async function cutOften(run: SeededRun, cuts: number, isSynced: boolean) {
   await using home = await makeHome(isSynced);
   await using folder = await createTestFolder();
-  const load = new KillLoad(home.env, folder.path);
+  await using load = new KillLoad(home.env, folder.path);
   let setAside = 0;
   await load.start();
   // Embedded, a clean stop makes the backup that a damaged folder gives way to.

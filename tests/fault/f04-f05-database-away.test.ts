@@ -79,14 +79,19 @@ const load = (scene: Scene, name: string) =>
 async function recovered(scene: Scene, sinceMs: number): Promise<number> {
   const { url } = scene.service;
   const input = { text: 'is it back', generate: false };
+  let last = '';
   await until(
     'the service to be back',
     async () => {
       const { code } = await timedCall(url, 'prompts.create', { token: scene.token, input });
-      return code === 'OK' && (await fetch(`${url}/readyz`)).ok ? true : undefined;
+      const readyz = await fetch(`${url}/readyz`);
+      last = `${code}, readyz ${readyz.status} ${await readyz.text()}`;
+      return code === 'OK' && readyz.ok ? true : undefined;
     },
-    60_000,
-  );
+    30_000,
+  ).catch((cause: unknown) => {
+    throw new Error(`${last}\n${scene.service.output.stdout.split('\n').slice(-30).join('\n')}`, { cause });
+  });
   return performance.now() - sinceMs;
 }
 

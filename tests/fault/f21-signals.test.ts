@@ -113,46 +113,54 @@ describe('SIGTERM while the schema is made', () => {
 });
 
 describe('SIGTERM without a database', () => {
-  test('F21 stopped or frozen under calls: the exit takes at most ten seconds', async ({ skip }) => {
-    if (noOwnPostgres !== null) skip(noOwnPostgres);
-    await using server = await startOwnPostgres();
-    await using folder = await createTestFolder();
-    const env = { ...common, DATA_DIR: folder.path, DATABASE_URL: server.url, PROMPTS_PER_SECOND: '1000' };
-    const exits: Record<string, number> = {};
-    for (const [name, away, back] of [
-      ['frozen', 'freeze', 'thaw'],
-      ['stopped', 'kill', 'start'],
-    ] as const) {
-      const program = await startProcess(env);
-      expect(await worksAt(program.url)).toBe('completed');
-      const { tokens } = await clientFor(program.url).auth.signup.mutate({
-        username: `eve-${name}`,
-        password: goodPassword,
-      });
-      const client = clientFor(program.url, { token: tokens.accessToken });
-      await server[away]();
-      const calls = Array.from({ length: 20 }, (_, index) =>
-        client.prompts.create.mutate({ text: `away ${index}`, generate: false }).catch((error: unknown) => error),
-      );
-      const { exitMs } = await endAfter(program, 'SIGTERM');
-      await Promise.all(calls);
-      exits[`${name}: exit ms`] = exitMs;
-      await server[back]();
-    }
-    for (const exitMs of Object.values(exits)) expect(exitMs).toBeLessThan(10_000);
-    record('F21 without a database', run.seed, exits);
-  }, patienceMs);
+  test(
+    'F21 stopped or frozen under calls: the exit takes at most ten seconds',
+    async ({ skip }) => {
+      if (noOwnPostgres !== null) skip(noOwnPostgres);
+      await using server = await startOwnPostgres();
+      await using folder = await createTestFolder();
+      const env = { ...common, DATA_DIR: folder.path, DATABASE_URL: server.url, PROMPTS_PER_SECOND: '1000' };
+      const exits: Record<string, number> = {};
+      for (const [name, away, back] of [
+        ['frozen', 'freeze', 'thaw'],
+        ['stopped', 'kill', 'start'],
+      ] as const) {
+        const program = await startProcess(env);
+        expect(await worksAt(program.url)).toBe('completed');
+        const { tokens } = await clientFor(program.url).auth.signup.mutate({
+          username: `eve-${name}`,
+          password: goodPassword,
+        });
+        const client = clientFor(program.url, { token: tokens.accessToken });
+        await server[away]();
+        const calls = Array.from({ length: 20 }, (_, index) =>
+          client.prompts.create.mutate({ text: `away ${index}`, generate: false }).catch((error: unknown) => error),
+        );
+        const { exitMs } = await endAfter(program, 'SIGTERM');
+        await Promise.all(calls);
+        exits[`${name}: exit ms`] = exitMs;
+        await server[back]();
+      }
+      for (const exitMs of Object.values(exits)) expect(exitMs).toBeLessThan(10_000);
+      record('F21 without a database', run.seed, exits);
+    },
+    patienceMs,
+  );
 });
 
-test('F21 control: a program that cannot act does not end in that time', async () => {
-  await using home = await bareHome();
-  const program = spawnMain(home.env);
-  await until('the making to begin', () => hasBegun(home.env), patienceMs);
-  program.kill('SIGSTOP');
-  program.kill('SIGTERM');
-  let hasEnded = false;
-  void program.ended.then(() => (hasEnded = true));
-  await expect(until('its end', () => (hasEnded ? true : undefined), 10_500)).rejects.toThrow('in vain');
-  program.kill('SIGKILL');
-  expect(await program.ended).toBe('SIGKILL');
-}, patienceMs);
+test(
+  'F21 control: a program that cannot act does not end in that time',
+  async () => {
+    await using home = await bareHome();
+    const program = spawnMain(home.env);
+    await until('the making to begin', () => hasBegun(home.env), patienceMs);
+    program.kill('SIGSTOP');
+    program.kill('SIGTERM');
+    let hasEnded = false;
+    void program.ended.then(() => (hasEnded = true));
+    await expect(until('its end', () => (hasEnded ? true : undefined), 10_500)).rejects.toThrow('in vain');
+    program.kill('SIGKILL');
+    expect(await program.ended).toBe('SIGKILL');
+  },
+  patienceMs,
+);

@@ -92,7 +92,7 @@ describe('kill -9 after the model has answered and before that is stored', () =>
       const ledger = new Ledger(`${folder.path}/ledger`);
       // Embedded, each folder has a key of its own, which the service that looks afterwards would not take.
       const secret = { JWT_SECRET: 'tests-only-0123456789abcdef0123456789abcdef' };
-      const env = { ...home.env, ...secret, ...modelEnv(upstream.baseUrl) };
+      const env: Record<string, string> = { ...home.env, ...secret, ...modelEnv(upstream.baseUrl) };
       const url = engineUnderTest === 'server' ? env['DATABASE_URL'] : undefined;
       const keys = new Map<string, string>();
       let credentials = '';

@@ -28,9 +28,16 @@ beforeAll(async () => {
   const spare = await ada.client.prompts.create.mutate({ text: 'may be changed', generate: false });
   const shared = await ada.client.projects.create.mutate({ name: 'may be changed' });
   ids = [
-    ...[spare.id, promptId, ada.session.user.id, ada.session.project.id, shared.id],
-    ...[ofBob.items[0]?.id ?? '', bob.session.project.id, bob.session.user.id],
-    ...['00000000-0000-0000-0000-000000000000', 'FFFFFFFF-FFFF-4FFF-BFFF-FFFFFFFFFFFF'],
+    spare.id,
+    promptId,
+    ada.session.user.id,
+    ada.session.project.id,
+    shared.id,
+    ofBob.items[0]?.id ?? '',
+    bob.session.project.id,
+    bob.session.user.id,
+    '00000000-0000-0000-0000-000000000000',
+    'FFFFFFFF-FFFF-4FFF-BFFF-FFFFFFFFFFFF',
   ];
   before = await target.neighbour();
 });

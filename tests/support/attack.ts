@@ -133,20 +133,31 @@ const limit = 64_000;
  * that shows, an invalid input that names no field.
  */
 export function answerFault({ status, text, data, error }: Outcome): string | null {
-  if (error === undefined)
-    return data === undefined || (status !== 0 && status !== 200) ? `status ${status}: ${text.slice(0, 300)}` : null;
-  const told = `${error.data?.code} ${text.slice(0, 400)}`;
-  if (!isEnvelope(error)) return `an envelope of another form: ${told}`;
-  const { code, httpStatus, details } = error.data;
-  if (status !== 0 && status !== httpStatus) return `status ${status} for ${told}`;
-  if (httpStatus >= 500 && !(code === 'SERVICE_UNAVAILABLE' && 'retryAfterMs' in details)) return `a bug: ${told}`;
-  if (text.length > limit) return `an answer of ${text.length} characters`;
-  if (inside.test(text)) return `shows its inside: ${told}`;
-  if (code !== 'BAD_REQUEST') return null;
-  const issues = 'issues' in details && Array.isArray(details.issues) ? details.issues : [];
-  const isNamed = issues.length > 0 && issues.every((issue) => typeof issue?.path === 'string');
-  return isNamed ? null : `names no field: ${told}`;
+  if (error !== undefined) {
+    const fault = refusalFault(error, { status, text });
+    return fault === null ? null : `${fault}: ${error.data?.code} ${text.slice(0, 400)}`;
+  }
+  const isAnswer = data !== undefined && (status === 0 || status === 200);
+  return isAnswer ? null : `status ${status}: ${text.slice(0, 300)}`;
 }
+
+function refusalFault(error: ErrorShape, { status, text }: Pick<Outcome, 'status' | 'text'>): string | null {
+  if (!isEnvelope(error)) return 'an envelope of another form';
+  if (status !== 0 && status !== error.data.httpStatus) return `status ${status}`;
+  if (isBug(error)) return 'a bug';
+  if (text.length > limit) return `an answer of ${text.length} characters`;
+  if (inside.test(text)) return 'shows its inside';
+  return error.data.code !== 'BAD_REQUEST' || namesFields(error) ? null : 'names no field';
+}
+
+/** A server's own error, unless it says honestly that it is full and when to come back. */
+const isBug = ({ data: { code, httpStatus, details } }: ErrorShape): boolean =>
+  httpStatus >= 500 && !(code === 'SERVICE_UNAVAILABLE' && details.retryAfterMs !== undefined);
+
+const namesFields = ({ data: { details } }: ErrorShape): boolean =>
+  Array.isArray(details.issues) &&
+  details.issues.length > 0 &&
+  details.issues.every(({ path }) => typeof path === 'string');
 
 function isEnvelope({ message, code, data }: ErrorShape): boolean {
   const isCode = typeof data?.code === 'string' && TRPC_ERROR_CODES_BY_KEY[data.code] === code;

@@ -15,27 +15,25 @@ export interface FrameParts {
 }
 
 /** One frame of the WebSocket protocol, right or wrong. Source: RFC 6455 section 5.2. */
-export function frameBytes({
-  fin = true,
-  rsv = 0,
-  opcode = 1,
-  isMasked = true,
-  payload = '',
-  ...claims
-}: FrameParts): Buffer {
-  const body = Buffer.from(payload);
-  const length = BigInt(claims.length ?? body.length);
-  const bytes = claims.lengthBytes ?? (length < 126n ? 1 : length < 65_536n ? 2 : 8);
-  const mask = isMasked ? 0x80 : 0;
-  const head = [(fin ? 0x80 : 0) | (rsv << 4) | opcode];
-  const sizes = { 1: [Number(length & 0x7fn)], 2: [126], 8: [127] }[bytes];
-  head.push(mask | (sizes[0] ?? 0));
-  const extended = Buffer.alloc(bytes === 1 ? 0 : bytes);
-  if (bytes === 2) extended.writeUInt16BE(Number(length & 0xffffn));
-  if (bytes === 8) extended.writeBigUInt64BE(length);
-  const key = isMasked ? randomBytes(4) : Buffer.alloc(0);
-  const masked = isMasked ? body.map((byte, index) => byte ^ (key[index % 4] ?? 0)) : body;
-  return Buffer.concat([Buffer.from(head), extended, key, masked]);
+export function frameBytes(parts: FrameParts): Buffer {
+  const { fin = true, rsv = 0, opcode = 1, isMasked = true } = parts;
+  const body = Buffer.from(parts.payload ?? '');
+  const first = (fin ? 0x80 : 0) | (rsv << 4) | opcode;
+  const length = lengthBytes(BigInt(parts.length ?? body.length), parts.lengthBytes);
+  if (!isMasked) return Buffer.concat([Buffer.of(first), length, body]);
+  const key = randomBytes(4);
+  length.writeUInt8((length[0] ?? 0) | 0x80, 0);
+  return Buffer.concat([Buffer.of(first), length, key, body.map((byte, index) => byte ^ (key[index % 4] ?? 0))]);
+}
+
+/** A length as it stands in a frame: in seven bits, or in the two or eight bytes after them. */
+function lengthBytes(length: bigint, size = length < 126n ? 1 : length < 65_536n ? 2 : 8): Buffer {
+  if (size === 1) return Buffer.of(Number(length & 0x7fn));
+  const bytes = Buffer.alloc(1 + size);
+  bytes.writeUInt8(size === 2 ? 126 : 127, 0);
+  if (size === 2) bytes.writeUInt16BE(Number(length & 0xffffn), 1);
+  else bytes.writeBigUInt64BE(length, 1);
+  return bytes;
 }
 
 /** A close frame; without a code its payload is what is given. */
@@ -98,11 +96,9 @@ export const frameCases: readonly FrameCase[] = [
   { about: 'a call in as many fragments as letters', frames: inPieces(me, me.length), codes: null },
   {
     about: 'a ping between fragments',
-    frames: [
-      ...inPieces(me, 2).flatMap((piece, index) =>
-        index === 0 ? [piece, frameBytes({ opcode: 9, payload: 'p' })] : [piece],
-      ),
-    ],
+    frames: inPieces(me, 2).flatMap((piece, index) =>
+      index === 0 ? [piece, frameBytes({ opcode: 9, payload: 'p' })] : [piece],
+    ),
     codes: null,
   },
   {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { expect } from 'vitest';
 import { loadConfig } from '../../../src/config.js';
@@ -15,27 +16,39 @@ const writerCount = 8;
 /** Writers beside them that send again without a key: enough that some kill falls between a row and its answer. */
 const naiveCount = 4;
 
+/** Runnable processes, in the mean of a minute, below which the machine has nothing else to do than this. */
+const calmLoad = 1.5 * availableParallelism();
+
+/**
+ * People who take turns, a start of the program each: a process holds a tenth of what its user may do in a minute, and
+ * takes it along when it is killed.
+ */
+const people = 8;
+
 /** One prompt that was sent and has no answer yet. */
 interface Unanswered {
   key: string;
+  token: string;
   isGenerated: boolean;
   /** Without an idempotency key: the control, which must double. */
   isNaive: boolean;
 }
 
 /** What the writers did and what it must come to. */
-export class KillLoad {
+export class KillLoad implements AsyncDisposable {
   readonly ledger: Ledger;
   /** Of a client that sends again without an idempotency key. */
   readonly naive: Ledger;
   /** How long each start took until ready, in milliseconds. */
   readonly readyMs: number[] = [];
+  /** Those of them that had the machine to themselves. */
+  readonly calmReadyMs: number[] = [];
   /** The same in processor time, which does not depend on what else this machine does. */
   readonly readyCpuMs: number[] = [];
   /** How often the program said that it is too busy. */
   busy = 0;
   #unanswered: Unanswered[] = [];
-  #token = '';
+  readonly #tokens: string[] = [];
   #program: TestProcess | undefined;
   readonly #env: Record<string, string>;
 
@@ -51,18 +64,19 @@ export class KillLoad {
     return this.#program;
   }
 
-  /** Starts the program; the first time somebody signs up. */
+  /** Starts the program; the first time some people sign up. */
   async start(): Promise<void> {
     const startedAt = performance.now();
     this.#program = await startProcess(this.#env, undefined, 120_000);
-    this.readyMs.push(performance.now() - startedAt);
+    const readyMs = performance.now() - startedAt;
+    this.readyMs.push(readyMs);
+    if ((loadavg()[0] ?? 0) < calmLoad) this.calmReadyMs.push(readyMs);
     this.readyCpuMs.push(cpuMs(this.#program.pid));
-    if (this.#token !== '') return;
-    const session = await clientFor(this.program.url).auth.signup.mutate({
-      username: 'writer',
-      password: goodPassword,
-    });
-    this.#token = session.tokens.accessToken;
+    for (let count = this.#tokens.length; count < people; count += 1) {
+      const person = { username: `writer-${count}`, password: goodPassword };
+      const session = await clientFor(this.program.url).auth.signup.mutate(person);
+      this.#tokens.push(session.tokens.accessToken);
+    }
   }
 
   /**
@@ -70,25 +84,30 @@ export class KillLoad {
    * sent again by the next call.
    */
   async writeUntil(strike: () => Promise<unknown>): Promise<void> {
-    const again = this.#unanswered;
-    this.#unanswered = [];
     const struck = new AbortController();
+    const token = this.#tokens[this.readyMs.length % people] ?? '';
+    const again = this.#unanswered.filter((prompt) => prompt.token === token);
+    this.#unanswered = this.#unanswered.filter((prompt) => prompt.token !== token);
     let answers = 0;
     const writer = async (index: number): Promise<void> => {
       for (let count = index; !struck.signal.aborted; count += 1) {
         const isNaive = index < naiveCount;
         // Every second writer alone sends again: a prompt that a dead process left pending is waited for until its lease ends.
         const unanswered = index % 2 === 0 ? again.pop() : undefined;
-        const next = unanswered ?? { key: randomUUID(), isGenerated: isNaive || count % 4 === 0, isNaive };
+        const next = unanswered ?? { key: randomUUID(), token, isGenerated: isNaive || count % 4 === 0, isNaive };
         if (!(await this.#send(next))) return;
         answers += 1;
       }
     };
     const writing = Promise.all(Array.from({ length: naiveCount + writerCount }, (_, index) => writer(index)));
-    // Heard below; meanwhile a refusal must not end the test's own process.
-    writing.catch(() => undefined);
+    let refusal: unknown;
+    // A refusal must not end the test's own process, and ends the waiting.
+    writing.catch((cause: unknown) => {
+      refusal = cause;
+    });
+    const begun = (): true | undefined => (answers >= writerCount || refusal !== undefined ? true : undefined);
     // A start that answers nobody would be waited for in vain.
-    await until('the first answers', () => (answers >= writerCount ? true : undefined), 60_000);
+    await until('the first answers', begun, 60_000);
     await strike();
     struck.abort();
     await writing;
@@ -97,7 +116,7 @@ export class KillLoad {
 
   /** True when an answer came, false when the program is gone. Faults: a refusal, which no kill explains. */
   async #send(prompt: Unanswered): Promise<boolean> {
-    const { key, isGenerated, isNaive } = prompt;
+    const { key, token, isGenerated, isNaive } = prompt;
     const ledger = isNaive ? this.naive : this.ledger;
     ledger.sent(key);
     let response: Response;
@@ -105,7 +124,7 @@ export class KillLoad {
     try {
       response = await fetch(`${this.program.url}/trpc/prompts.create`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify({ text: key, generate: isGenerated, ...(isNaive ? {} : { idempotencyKey: key }) }),
       });
       text = await response.text();
@@ -133,6 +152,11 @@ export class KillLoad {
     await this.program.ended;
   }
 
+  /** Leaves no program behind, however the test ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#program !== undefined) await this.kill();
+  }
+
   /** Kills the program and waits until it is gone. */
   async kill(): Promise<void> {
     this.program.kill('SIGKILL');
@@ -151,15 +175,12 @@ export class KillLoad {
       client.query(`UPDATE prompt SET lease_expires_at = now() - interval '1 second' WHERE status = 'pending'`),
     );
     await this.start();
-    const client = clientFor(this.program.url, { token: this.#token });
-    await until(
-      'every prompt to have an end',
-      async () =>
-        (await client.prompts.list.query({ limit: 1, filter: { status: 'pending' } })).items.length === 0
-          ? true
-          : undefined,
-      30_000,
-    );
+    const clients = this.#tokens.map((token) => clientFor(this.program.url, { token }));
+    const pending = () =>
+      Promise.all(clients.map((client) => client.prompts.list.query({ limit: 1, filter: { status: 'pending' } })));
+    const hasEnded = async (): Promise<true | undefined> =>
+      (await pending()).every(({ items }) => items.length === 0) ? true : undefined;
+    await until('every prompt to have an end', hasEnded, 30_000);
     await this.stop();
     const read = <Row extends object>(sql: string): Promise<Row[]> =>
       withRaw(db, async (session) => (await session.query<Row>(sql)).rows);

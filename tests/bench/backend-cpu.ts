@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs';
+import type { Database } from '../../src/platform/db/database.js';
+
+/** Microseconds in a kernel clock tick of /proc. Source: proc(5); 100 ticks a second on every Linux that Node runs on. */
+const tickUs = 10_000;
+
+/** CPU time of the database's sessions so far, microseconds: zero where they are not processes of this machine. */
+export async function backendCpuUs(db: Database): Promise<number> {
+  if (db.engine === 'embedded') return 0;
+  const { rows } = await db.pool.query<{ pid: number }>(
+    `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'`,
+  );
+  return rows.reduce((sum, { pid }) => sum + ticksOf(pid), 0) * tickUs;
+}
+
+function ticksOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+  } catch {
+    return 0;
+  }
+}

@@ -195,7 +195,7 @@ describe('forms of JSON as raw bytes', () => {
     }
     expect(table).toEqual({
       'nothing at all': 'BAD_REQUEST',
-      'a mark before': 'BAD_REQUEST text',
+      'a mark before': 'PARSE_ERROR',
       'half a pair, escaped': 'BAD_REQUEST a',
       'halves turned round': 'BAD_REQUEST a',
       'half a pair as a key': 'BAD_REQUEST \ufffd',

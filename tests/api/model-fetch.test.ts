@@ -124,7 +124,9 @@ describe.skipIf(standInPath === null)('with the random-weight stand-in (../share
       },
       60_000,
     );
-    expect(again.logged.map(({ message }) => message)).toContain('the space was activated');
+    // On a server the first process lives on, finds the files as well, and may be the one that activates.
+    const logged = [...service.logged, ...again.logged].map(({ message }) => message);
+    expect(logged.filter((message) => message === 'the space was activated')).toHaveLength(1);
   }, 180_000);
 
   test('the model that serves is gone: the process is not ready until it has fetched it again; offline it refuses to start', async () => {

@@ -115,7 +115,9 @@ async function round(env: Record<string, string>, ledger: Ledger, signal: NodeJS
   const codes = new Set(await Promise.all(load.followers.map(({ closed }) => closed)));
   const calls = await load.over;
   for (const socket of mute) socket.destroy();
-  const told = program.output.stdout.split('\n').filter((line) => /did not close|shutdown|nobody caught/.test(line));
+  const told = program.output.stdout
+    .split('\n')
+    .filter((line) => /"closing"|"closed"|backup|did not close|shutdown|nobody caught/.test(line));
   return { code, exitMs, codes, calls, told, keys: load.keys };
 }
 
@@ -143,7 +145,7 @@ describe('SIGTERM', () => {
       const lives: Awaited<ReturnType<typeof round>>[] = [];
       for (let index = 0; index < rounds(3, 50); index += 1) lives.push(await round(env, ledger, 'SIGTERM'));
       for (const { code, exitMs, codes, told } of lives) {
-        expect(code).toBe(0);
+        expect(code, `after ${exitMs} ms: ${told.join('\n')}`).toBe(0);
         expect(told.filter((line) => line.includes('nobody caught'))).toEqual([]);
         expect(exitMs).toBeLessThan(10_000);
         expect([...codes]).toEqual([1012]);

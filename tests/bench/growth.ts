@@ -33,7 +33,7 @@ export async function benchGrowth(world: SearchWorld, length: Length, plotPath: 
       })),
     });
   return [
-    row('what', 'prompts', 'p50 ms', 'p99 ms', 'CPU us', 'p50 of a tenth of the size'),
+    row('what', 'prompts', 'p50 ms', 'CPU us', 'p50, of a tenth of the size', 'CPU, of that'),
     row('---', '---', '---', '---', '---', '---'),
     ...works.flatMap((work) =>
       growthRows(
@@ -45,9 +45,11 @@ export async function benchGrowth(world: SearchWorld, length: Length, plotPath: 
 }
 
 const growthRows = (work: Work, costs: readonly (Figures & { size: number })[]): string[] =>
-  costs.map(({ size, p50Ms, p99Ms, cpuUs }) => {
+  costs.map(({ size, p50Ms, cpuUs }) => {
     const tenth = costs.find((cost) => cost.size * 10 === size);
-    return row(work, String(size), p50Ms, p99Ms, cpuUs, tenth === undefined ? '' : p50Ms / tenth.p50Ms);
+    return tenth === undefined
+      ? row(work, String(size), p50Ms, cpuUs, '', '')
+      : row(work, String(size), p50Ms, cpuUs, p50Ms / tenth.p50Ms, cpuUs / tenth.cpuUs);
   });
 
 async function runsOf(

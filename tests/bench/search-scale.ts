@@ -1,7 +1,7 @@
 import { searchDepths } from '../../src/features/prompts/search-depth.js';
 import { nearbyPrompts, similarPrompts } from '../../src/features/prompts/store/search.js';
 import type { Statement } from '../../src/features/prompts/store/statements.js';
-import { annIndexName } from '../../src/platform/db/ann-index.js';
+import { annIndexName, annType } from '../../src/platform/db/ann-index.js';
 import { backendCpuUs } from './backend-cpu.js';
 import type { BenchProject } from './large-data.js';
 import { median, row, times } from './measure.js';
@@ -144,7 +144,19 @@ async function ownLanes(world: SearchWorld, project: BenchProject, truth: readon
   const [sized] = await db.read<{ bytes: number }>('SELECT pg_relation_size($1::regclass)::float8 AS bytes', [
     annIndexName(target),
   ]);
-  const searcher = async (name: string, statement: (question: Question) => Statement): Promise<Searcher> => {
+  const type = annType({ engine: db.engine, dimensions: space.dimensions });
+  const placesAlone = ({ sql }: Question) => ({
+    text: `WITH asked AS MATERIALIZED (SELECT $1::vector AS vector, set_config('hnsw.ef_search', $2, true))
+      SELECT c.id, c.distance FROM asked a CROSS JOIN LATERAL (
+        SELECT e.prompt_id AS id, e.vector <=> a.vector AS distance FROM embedding e
+        WHERE (e.project_id = $3::uuid) IS TRUE AND (e.space_id = $4) IS TRUE
+        ORDER BY (e.vector::${type}) <=> a.vector::${type} LIMIT ${limit}) AS c`,
+    values: [sql, String(depth.efSearch), target.projectId, target.spaceId],
+  });
+  const searcher = async (
+    name: string,
+    statement: (question: Question) => Pick<Statement, 'text' | 'values'>,
+  ): Promise<Searcher> => {
     const run = async (index: number): Promise<number[]> => {
       const { text, values } = statement(questions[index % questions.length] as Question);
       const { rows } = await db.pool.query<{ distance: number }>(text, values);
@@ -156,6 +168,7 @@ async function ownLanes(world: SearchWorld, project: BenchProject, truth: readon
   };
   return [
     await searcher('ours, exact', (question) => similarPrompts(tenant, searchFor(question))),
+    await searcher('the same index, ids alone', placesAlone),
     {
       ...(await searcher(`ours, index, ef ${depth.efSearch}`, byIndex)),
       bytesPerRow: (sized?.bytes ?? 0) / project.size,

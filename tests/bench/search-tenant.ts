@@ -1,6 +1,7 @@
 import { findNearest } from '../../src/features/prompts/service/nearest.js';
 import { promptColumns, type Statement, vectorJoins } from '../../src/features/prompts/store/statements.js';
 import { Prisma } from '../../src/platform/db/generated/client.js';
+import { backendCpuUs } from './backend-cpu.js';
 import type { BenchProject } from './large-data.js';
 import { row } from './measure.js';
 import { type Figures, interleave, type Length } from './rounds.js';
@@ -30,7 +31,7 @@ const owed = (size: number): number => (size >= 100_000 ? 0.97 : 0.99);
  */
 export async function benchSearchTenant(world: SearchWorld, length: Length): Promise<string[]> {
   const rows = [
-    row('tenant of', 'lane', 'fewest rows', 'recall@10', 'p50 ms', 'p99 ms', 'of the best lane'),
+    row('tenant of', 'lane', 'fewest rows', 'recall@10', 'p50 ms', 'of the best lane', 'CPU us'),
     row('---', '---', '---', '---', '---', '---', '---'),
   ];
   for (const project of world.projects) rows.push(...(await tenantRows(world, project, length)));
@@ -50,15 +51,15 @@ async function tenantRows(world: SearchWorld, project: BenchProject, length: Len
       name,
       run: (index) => search(world.questions[index % world.questions.length] as Question),
     })),
-    length,
+    { ...length, othersCpuUs: () => backendCpuUs(world.db) },
   );
   const isGood = ({ fewest, recall }: Quality): boolean => fewest === limit && recall >= owed(project.size);
   const best = Math.min(...figures.filter((_, at) => isGood(quality[at] as Quality)).map(({ p50Ms }) => p50Ms));
   return figures.map((figure, at) => laneRow(project.size, figure, { ...(quality[at] as Quality), best }));
 }
 
-const laneRow = (size: number, { name, p50Ms, p99Ms }: Figures, of: Quality & { best: number }): string =>
-  row(String(size), name, String(of.fewest), of.recall.toFixed(4), p50Ms, p99Ms, p50Ms / of.best);
+const laneRow = (size: number, { name, p50Ms, cpuUs }: Figures, of: Quality & { best: number }): string =>
+  row(String(size), name, String(of.fewest), of.recall.toFixed(4), p50Ms, p50Ms / of.best, cpuUs);
 
 /** Each lane's answers against those of the fenced exact one, which is the second. */
 async function qualityOf(lanes: readonly Lane[], questions: readonly Question[]): Promise<Quality[]> {

@@ -44,23 +44,23 @@ interface Pair {
 }
 
 async function together({ left, right }: Pair, plans: { left: Step[]; right: Step[]; turns: Turn[] }) {
-  const runs: { left?: TenantRun; right?: TenantRun } = {};
+  const lives: { left?: TenantRun; right?: TenantRun } = {};
   const other = (side: 'left' | 'right') => ({
     projectId: side === 'left' ? left.projectId : right.projectId,
-    promptId: () => runs[side]?.newest() ?? randomUUID(),
+    promptId: () => lives[side]?.newest() ?? randomUUID(),
   });
-  runs.left = await TenantRun.begin(left, other('right'));
-  runs.right = await TenantRun.begin(right, other('left'));
+  lives.left = await TenantRun.begin(left, other('right'));
+  lives.right = await TenantRun.begin(right, other('left'));
   const rest = { left: plans.left.values(), right: plans.right.values() };
   const takeTurn = async (side: 'left' | 'right'): Promise<boolean> => {
     const { done, value } = rest[side].next();
-    if (done !== true) await runs[side]?.take(value);
+    if (done !== true) await lives[side]?.take(value);
     return done !== true;
   };
   for (const turn of plans.turns)
     await Promise.all([turn === 'right' ? false : takeTurn('left'), turn === 'left' ? false : takeTurn('right')]);
   while ((await Promise.all([takeTurn('left'), takeTurn('right')])).includes(true));
-  return { left: await runs.left.end(), right: await runs.right.end() };
+  return { left: await lives.left.end(), right: await lives.right.end() };
 }
 
 const plans = fc.record({

@@ -125,10 +125,12 @@ export class IndexingService {
   /** Fills the space that serves; false when another process is at it: looking meanwhile would cost, and find the same. */
   async #fillServing(active: ServingSpace, isAsked: boolean): Promise<boolean> {
     const { db, log, processId } = this.#deps;
-    const turn = new FillTurn(new IndexingStore(db, active), processId);
+    const store = new IndexingStore(db, active);
+    if (await store.isTaken(processId)) return false;
+    const turn = new FillTurn(store, processId);
+    // Taken with the first prompt that lacks a vector: a round that finds none writes nothing.
+    let isMine = true;
     try {
-      let isMine = await turn.take();
-      if (!isMine) return false;
       const count = await this.#sweep(active, isAsked, async () => {
         isMine = await turn.take();
         return isMine;

@@ -50,6 +50,15 @@ export class IndexingStore {
       ORDER BY p.id LIMIT ${limit}`;
   }
 
+  /** Whether another process is filling the space, as it stands. */
+  async isTaken(processId: string): Promise<boolean> {
+    const rows = await this.#db.read<object>(
+      'SELECT id FROM space WHERE id = $1 AND filled_by <> $2::uuid AND filled_until > now()',
+      [this.#space.id, processId],
+    );
+    return rows.length > 0;
+  }
+
   /** Takes or keeps the filling of the space for one process; false while another has it, or it is being dropped. */
   async claim(processId: string): Promise<boolean> {
     const rows = await this.#db.read(

@@ -66,7 +66,13 @@ const withLog = async (config: Config['db'], warnings: string[]): Promise<Databa
   });
 
 const look = ({ config }: Pick<TestDatabase, 'config'>) =>
-  examine({ config, clock: testDeps.clock, ids: testDeps.ids, limits: { retentionMs: 3_600_000 } });
+  examine({
+    config,
+    clock: testDeps.clock,
+    ids: testDeps.ids,
+    threadUrl: testDeps.threadUrl,
+    limits: { retentionMs: 3_600_000 },
+  });
 
 describe('at the start', () => {
   test('a database where all stands is changed by nothing, so that no backup is due', async () => {

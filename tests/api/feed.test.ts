@@ -27,8 +27,19 @@ const store = (person: TestPerson, text: string, more: object = {}) =>
   person.client.prompts.create.mutate({ text, generate: false, ...more });
 const storedTwice = (text: string): string[] => [`prompt.created ${text}`, `prompt.completed ${text}`];
 
+/** A transaction of any other test on this server may hold up what is committed: `ready` would then come before it. */
+const untilReadable = (): Promise<true> =>
+  until('the newest event to be readable', async () => {
+    const [newest] = await service.app.db.read<{ isReadable: boolean }>(
+      'SELECT max(xid::text::bigint)::text::xid8 < pg_snapshot_xmin(pg_current_snapshot()) AS "isReadable" FROM event',
+      [],
+    );
+    return newest?.isReadable === true ? true : undefined;
+  });
+
 test('1: ready comes first, alone, and everything committed after it follows', async () => {
   await store(ada, 'before');
+  await untilReadable();
   const reader = await follow(ada.client);
   expect(reader.items).toMatchObject([{ kind: 'ready' }]);
   await store(ada, 'after');
@@ -95,16 +106,6 @@ describe.skipIf(engineUnderTest === 'embedded')('with other writers in the datab
     await client.connect();
     return client;
   };
-  /** A transaction of any other test on this server may hold up what is committed: `ready` would then come before it. */
-  const untilReadable = (): Promise<true> =>
-    until('the newest event to be readable', async () => {
-      const [newest] = await service.app.db.read<{ isReadable: boolean }>(
-        'SELECT max(xid::text::bigint)::text::xid8 < pg_snapshot_xmin(pg_current_snapshot()) AS "isReadable" FROM event',
-        [],
-      );
-      return newest?.isReadable === true ? true : undefined;
-    });
-
   test('4: a transaction that commits late is neither skipped nor overtaken', async () => {
     const template = await store(ada, 'template');
     await untilReadable();

@@ -395,5 +395,6 @@ test('creates that come at once share commits, those of two projects never, and 
   );
   expect(commits.every(({ projects }) => projects === 1)).toBe(true);
   expect(commits.reduce((sum, { prompts }) => sum + prompts, 0)).toBe(60);
-  expect(commits.length).toBeLessThan(40);
+  // How many share depends on how fast the machine takes them in; that some do does not.
+  expect(commits.length).toBeLessThan(60);
 });

@@ -200,12 +200,23 @@ export class TenantRun {
       const items = next.texts.map((each) => ({ text: each, responses: [{ text: 'an answer' }] }));
       const answer = await client.prompts.import.mutate({ projectId, items, ...keyed });
       this.#prompts.push(...answer.ids);
+      await this.#untilIndexed(answer.ids);
       return answer;
     }
     const { text: asked, tags, generate } = next;
     const prompt = await client.prompts.create.mutate({ projectId, text: asked, tags, generate, ...keyed });
     this.#prompts.push(prompt.id);
     return prompt;
+  }
+
+  /** When imports are embedded is the background lane's affair; what is found and heard then is compared. */
+  async #untilIndexed(ids: readonly string[]): Promise<void> {
+    const { projectId, client } = this.#tenant;
+    for (const id of ids)
+      await until('an imported prompt to be embedded', async () => {
+        const prompt = await client.prompts.get.query({ projectId, id }).catch(() => null);
+        return prompt === null || prompt.embedding !== null ? true : undefined;
+      });
   }
 
   #onPrompt(next: Extract<Step, { which: number }>): Promise<unknown> {

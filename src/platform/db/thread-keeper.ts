@@ -45,6 +45,9 @@ export class ThreadKeeper {
   readonly #ticks: NodeJS.Timeout;
   #thread: PgliteThread;
   #silentTicks = 0;
+  /** Room on the disk at the last tick, and the least since the tick before the silence. */
+  #lastFreeBytes = Number.POSITIVE_INFINITY;
+  #leastFreeBytes = Number.POSITIVE_INFINITY;
   #longWorks = 0;
   #isClosing = false;
   #stopWaiting: () => void = () => undefined;
@@ -109,6 +112,7 @@ export class ThreadKeeper {
   #tick(): void {
     const thread = this.#thread;
     if (!thread.isAlive) return;
+    this.#lookAtDisk();
     this.#silentTicks += 1;
     if (this.#silentTicks === 1) {
       const heard = (): void => {
@@ -119,15 +123,25 @@ export class ThreadKeeper {
     }
     const silentMs = (this.#silentTicks - 1) * tickMs;
     if (silentMs < fullDiskSilenceMs) return;
-    const { freeBytes } = diskOf(this.#deps.folder);
-    if (silentMs < this.#mostSilentMs(freeBytes)) return;
-    this.#deps.log.error({ silentMs, freeBytes }, 'the thread of the embedded database answers no more; it is ended');
+    if (silentMs < this.#mostSilentMs()) return;
+    const leastFreeBytes = this.#leastFreeBytes;
+    this.#deps.log.error(
+      { silentMs, leastFreeBytes },
+      'the thread of the embedded database answers no more; it is ended',
+    );
     this.#silentTicks = 0;
     void thread.end();
   }
 
-  #mostSilentMs(freeBytes: number): number {
-    if (freeBytes < fullDiskBytes) return fullDiskSilenceMs;
+  /** A thread that spins over a full disk goes on once there is room again. */
+  #lookAtDisk(): void {
+    const { freeBytes } = diskOf(this.#deps.folder);
+    this.#leastFreeBytes = Math.min(this.#silentTicks === 0 ? this.#lastFreeBytes : this.#leastFreeBytes, freeBytes);
+    this.#lastFreeBytes = freeBytes;
+  }
+
+  #mostSilentMs(): number {
+    if (this.#leastFreeBytes < fullDiskBytes) return fullDiskSilenceMs;
     return this.#longWorks > 0 ? longWorkMs : this.#deps.statementTimeoutMs + slackMs;
   }
 

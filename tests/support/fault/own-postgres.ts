@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readFile, rm, rmdir, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { homedir } from 'node:os';
@@ -51,7 +51,7 @@ export interface OwnPostgres extends AsyncDisposable {
 
 /** What a server of one's own may be given. */
 export interface OwnPostgresOptions {
-  /** Lays its data on a memory disk of this size. */
+  /** Lays its data on a memory disk of this size, all but its log: a server whose log finds no room stops, which is F04. */
   diskMb?: number;
 }
 
@@ -71,6 +71,13 @@ export async function startOwnPostgres({ diskMb }: OwnPostgresOptions = {}): Pro
   const gone = (pid: number): Promise<true> => until('the server to end', () => (isAlive(pid) ? undefined : true));
   const asAdmin = <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => withAdmin(url, work);
   await verb('start');
+  const logFolder = join(root, `log-${port}`);
+  if (diskMb !== undefined) {
+    await verb('stop');
+    await run('mv', [join(folder, 'pg_wal'), logFolder]);
+    await symlink(`../log-${port}`, join(folder, 'pg_wal'));
+    await verb('start');
+  }
   return {
     url,
     folder,
@@ -104,6 +111,7 @@ export async function startOwnPostgres({ diskMb }: OwnPostgresOptions = {}): Pro
       if (diskMb === undefined) return;
       await run('umount', [folder]);
       await rmdir(folder);
+      await rm(logFolder, { recursive: true, force: true });
     },
   };
 }

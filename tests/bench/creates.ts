@@ -103,7 +103,7 @@ async function benchCreates(kind: 'lexical' | 'neural', isQuick: boolean): Promi
   ];
   const lines = [row('callers, what', 'p50 ms', 'p99 ms', 'CPU us', 'a second'), row(...dashes)];
   for (const callers of [1, 16]) {
-    const length: Length = { rounds: isQuick ? 1 : 5, perRound: callers === 1 ? 40 : 160, callers };
+    const length: Length = { rounds: isQuick ? 1 : 5, perRound: isQuick ? 20 : callers === 1 ? 300 : 800, callers };
     const figures = await interleave(contenders, length);
     lines.push(...figures.map((of) => figuresRow({ ...of, name: `${callers}: ${of.name}` })));
     lines.push(row(`${callers}: ${ratios(figures)}`, '', '', '', ''));

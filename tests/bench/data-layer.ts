@@ -4,7 +4,7 @@ import { getPrompt, listPrompts, type Statement, type Tenant } from '../../src/f
 import { systemClock } from '../../src/kernel/clock.js';
 import { systemIds } from '../../src/kernel/ids.js';
 import type { Database } from '../../src/platform/db/database.js';
-import { ensureSpace } from '../../src/platform/db/space.js';
+import { activateFirst, ensureSpace } from '../../src/platform/db/space.js';
 import { EventLog } from '../../src/platform/events/log.js';
 import { createTestDatabase } from '../support/database.js';
 import { lexicalVector, manyPrompts, storeMany } from '../support/large-project.js';
@@ -47,6 +47,7 @@ const figureRow = (name: string, figure: Figures, raw: Figures = figure): string
 async function stored(db: Database, prompts: number): Promise<Bench> {
   const projectId = ids.uuid();
   const spaceId = await ensureSpace(db, { name: 'lexical-1', dimensions: 384 });
+  await activateFirst(db, spaceId);
   await db.pool.query(`INSERT INTO project (id, name) VALUES ($1, 'bench')`, [projectId]);
   const texts = Array.from({ length: prompts }, (_, index) => manyPrompts(index));
   const promptIds = await storeMany(db, { projectId, texts });

@@ -10,7 +10,7 @@ import { findNearest, type Nearest } from '../../src/features/prompts/service/ne
 import type { Search } from '../../src/features/prompts/store/search.js';
 import { annIndexName } from '../../src/platform/db/ann-index.js';
 import type { Database } from '../../src/platform/db/database.js';
-import { ensureSpace } from '../../src/platform/db/space.js';
+import { activateFirst, ensureSpace } from '../../src/platform/db/space.js';
 import type { ServingSpace } from '../../src/platform/embedding/spaces.js';
 import { createTestDatabase, engineUnderTest } from '../support/database.js';
 import {
@@ -53,6 +53,7 @@ async function run(): Promise<void> {
   await using test = await createTestDatabase();
   const { db } = test;
   const spaceId = await ensureSpace(db, { name: 'lexical-1', dimensions });
+  await activateFirst(db, spaceId);
   const bench: Bench = {
     db,
     space: { id: spaceId, name: 'lexical-1', dimensions, embedder: undefined as never },

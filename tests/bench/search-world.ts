@@ -6,7 +6,7 @@ import type { Search } from '../../src/features/prompts/store/search.js';
 import { openDatabase } from '../../src/platform/db/client.js';
 import { type AnnTarget, createAnnIndexSql } from '../../src/platform/db/ann-index.js';
 import type { Database } from '../../src/platform/db/database.js';
-import { ensureSpace } from '../../src/platform/db/space.js';
+import { activateFirst, ensureSpace } from '../../src/platform/db/space.js';
 import { createLexicalModel } from '../../src/platform/embedding/lexical.js';
 import type { ServingSpace } from '../../src/platform/embedding/spaces.js';
 import { createTestDatabase, migratedTemplate, serverConfig, testDeps } from '../support/database.js';
@@ -62,6 +62,7 @@ export async function openSearchWorld(sizes: readonly number[], isKept: boolean)
   const home = await openHome(`promptwell_bench_${key}`, isKept);
   const { db } = home;
   const spaceId = await ensureSpace(db, { name: 'lexical-1', dimensions });
+  await activateFirst(db, spaceId);
   if (!(await isThere(db))) await fill(db, { projects, spaceId, stored });
   return {
     db,

@@ -70,7 +70,7 @@ const near: Search = {
   limit: 5,
   maxDistance: 2,
 };
-const planIn = async (scope: Scoped, text: string, values: readonly unknown[]): Promise<string> => {
+const planIn = async (scope: Pick<Scoped, 'read'>, text: string, values: readonly unknown[]): Promise<string> => {
   const rows = await scope.read<{ 'QUERY PLAN': string }>(`EXPLAIN (COSTS OFF) ${text}`, values);
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 };
@@ -133,15 +133,15 @@ test('a page of a list reads its index in order and sorts nothing', async () => 
 
 test('a page of the feed reads an index of events and never the whole table', async () => {
   const plans: string[] = [];
-  const planning = (scope: Scoped): Scoped => ({
-    ...scope,
+  const planning = (scope: Pick<Scoped, 'read'>) => ({
     read: async (sql: string, values: readonly unknown[]) => {
       plans.push(await planIn(scope, sql, values));
       return [];
     },
   });
   const { db } = test_;
-  const log = new EventLog({ ...db, ...planning(db), within: (projectId) => planning(db.within(projectId)) });
+  const within = (projectId: string): Scoped => ({ ...db.within(projectId), ...planning(db.within(projectId)) });
+  const log = new EventLog({ ...db, ...planning(db), within });
   await test_.db.read(
     `INSERT INTO event (project_id, kind, prompt_id, view)
      SELECT $1::uuid, 'prompt.created', gen_random_uuid(), '{}' FROM generate_series(1, 3000)`,

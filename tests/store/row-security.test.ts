@@ -9,7 +9,7 @@ import type { Database, Tx } from '../../src/platform/db/database.js';
 import { projectRole } from '../../src/platform/db/row-security.js';
 import { activateFirst, ensureSpace } from '../../src/platform/db/space.js';
 import { appendEvents } from '../../src/platform/events/outbox.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createTestDatabase, engineUnderTest, type TestDatabase } from '../support/database.js';
 
 const ids = systemIds(() => systemClock.nowMs());
 const dimensions = 3;
@@ -247,6 +247,48 @@ describe('a scope', () => {
         expect(await present()).toEqual([{ ...before[0], project: '' }]);
       }),
     );
+  });
+
+  test('is entered by kept statements too, each for its own project, through every failure on the way', async () => {
+    const kept = <Row extends object>(project: string, sql: string, values: readonly unknown[] = []): Promise<Row[]> =>
+      db.within(project).readKept<Row>(sql, values);
+    const sql = 'SELECT project_id::text AS id, 1 / $1::int AS share FROM prompt';
+    for (let round = 0; round < 12; round += 1)
+      for (const project of [own, foreign]) {
+        expect(await kept(project, sql, [1])).toEqual([{ id: project, share: 1 }]);
+        await expect(kept(project, sql, [0])).rejects.toThrow('division by zero');
+        expect(await db.within(project).read(whoSql, [])).toEqual([{ user: projectRole, project }]);
+      }
+    // What could not be parsed is parsed again, once it can be.
+    const late = 'SELECT n FROM later';
+    for (let round = 0; round < 12; round += 1) await expect(kept(own, late)).rejects.toThrow('does not exist');
+    await db.read('CREATE TABLE later AS SELECT 7 AS n', []);
+    await db.read(`GRANT SELECT ON later TO ${projectRole}`, []);
+    await Promise.all(Array.from({ length: 20 }, async () => expect(await kept(own, late)).toEqual([{ n: 7 }])));
+    await db.read('DROP TABLE later', []);
+    await expect(kept(own, late)).rejects.toThrow('does not exist');
+    const mode = `SELECT current_setting('plan_cache_mode') AS mode`;
+    expect(await db.within(own).read(mode, [])).toEqual([{ mode: 'auto' }]);
+  });
+
+  test('of a kept statement is planned once a connection on a server of our own, and nothing is kept on the embedded engine', async () => {
+    const sql = 'SELECT id FROM prompt WHERE id = $1 /* kept once */';
+    for (let round = 0; round < 30; round += 1) await db.within(own).readKept(sql, [prompts[own]]);
+    const rows = await Promise.all(
+      Array.from({ length: 30 }, () =>
+        db.read<{ pid: number; custom: number }>(
+          `SELECT pg_backend_pid() AS pid, custom_plans::int AS custom FROM pg_prepared_statements
+           WHERE statement LIKE '%kept once%' AND name <> ''`,
+          [],
+        ),
+      ),
+    );
+    const plans = new Map(rows.flat().map((row) => [row.pid, row]));
+    if (engineUnderTest === 'embedded') expect(plans.size).toBe(0);
+    else {
+      expect(plans.size).toBeGreaterThan(0);
+      expect([...plans.values()].every(({ custom }) => custom === 0)).toBe(true);
+    }
   });
 
   test('fails as its statement fails, rolls back with it, and leaves nothing behind', async () => {

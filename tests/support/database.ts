@@ -57,7 +57,10 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 /** A folder under the system's temporary one, or another, gone with its scope. */
 export async function createTestFolder(under = tmpdir()): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(under, 'promptwell-test-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }),
+  };
 }
 
 /** An empty database without migrations on the test server, gone with its scope. */

@@ -17,7 +17,7 @@ import {
   readMigrations,
 } from './migrate.js';
 import { ownThreadUrl } from './pglite.js';
-import { enterScope, ScopedQuery } from './scoped-query.js';
+import { enterScope, ScopedQuery, type ScopedStatement } from './scoped-query.js';
 import { openServer } from './server.js';
 import type { OnStatement } from './statement-times.js';
 
@@ -96,10 +96,13 @@ class PostgresDatabase implements Database {
 
   within(projectId: string): Scoped {
     const scope = { role: this.rowSecurity.role, projectId };
+    const ask = <Row extends object>(statement: ScopedStatement): Promise<Row[]> =>
+      // A query of one's own making is taken as it is, which the types do not say.
+      this.#rows<Row>(this.pool.query(new ScopedQuery(statement, scope) as unknown as pg.QueryConfig<never>));
+    const { keepsStatements } = this.#engine;
     return {
-      read: <Row extends object>(text: string, values: readonly unknown[]) =>
-        // A query of one's own making is taken as it is, which the types do not say.
-        this.#rows<Row>(this.pool.query(new ScopedQuery({ text, values }, scope) as unknown as pg.QueryConfig<never>)),
+      read: (text, values) => ask({ text, values, kept: keepsStatements ? 'scope' : 'nothing' }),
+      readKept: (text, values) => ask({ text, values, kept: keepsStatements ? 'all' : 'nothing' }),
       transaction: (work) =>
         this.transaction(async (tx) => {
           await tx.$executeRaw(enterScope(scope));

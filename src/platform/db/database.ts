@@ -15,6 +15,11 @@ export interface Connection {
 export interface Scoped {
   /** As `Database.read`. Cost: one round trip, as without a scope. */
   read<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]>;
+  /**
+   * As `read`, for a statement that is asked often and whose best plan does not depend on its values: a server plans it
+   * but once a connection. Not on the embedded engine, whose connections share one session, nor behind a pooler.
+   */
+  readKept<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]>;
   /** As `Database.transaction`. Cost: one statement more. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
 }

@@ -131,6 +131,7 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     kind: 'embedded',
     pool,
     rowSecurity: deps.rowSecurity,
+    keepsStatements: false,
     isAlive: () => keeper.isAlive,
     listen: (channel, onWake) => bell.listen(pool, channel, onWake),
     alone: (_, work) => aloneEmbedded(pool, (connection) => keeper.long(() => work(connection))),

@@ -14,6 +14,8 @@ export interface Engine {
   readonly kind: 'embedded' | 'server';
   readonly pool: pg.Pool;
   readonly rowSecurity: RowSecurity;
+  /** Whether what a connection of the pool prepares is there for its next statement. */
+  readonly keepsStatements: boolean;
   /** False while this engine has ended by itself and is not open again. */
   isAlive(): boolean;
   listen(channel: string, onWake: (payload: string) => void): Promise<() => Promise<void>>;

@@ -51,6 +51,7 @@ export async function openServer(deps: ServerDeps): Promise<Engine> {
     kind: 'server',
     pool,
     rowSecurity,
+    keepsStatements: config.url === config.directUrl,
     isAlive: () => true,
     listen: (channel, onWake) => bell.listen(channel, onWake),
     alone: (signal, work) => aloneOnServer({ directUrl: config.directUrl, pool, signal }, work),

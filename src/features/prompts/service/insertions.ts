@@ -47,7 +47,7 @@ async function insertTogether(db: Database, items: readonly Item[]): Promise<(In
   if (first === undefined) return [];
   const insertions = items.map(({ insertion }) => insertion);
   const { text, values } = insertPrompts(first.tenant, { insertions, channel: eventChannel });
-  const rows = await db.within(first.tenant.projectId).read<Inserted>(text, values);
+  const rows = await db.within(first.tenant.projectId).readKept<Inserted>(text, values);
   const stored = new Map(rows.map((inserted) => [inserted.id, inserted]));
   return insertions.map(({ prompt }) => stored.get(prompt.id) ?? null);
 }

@@ -29,7 +29,16 @@ interface Asked extends Query {
   vector: Search['vector'] | null;
 }
 
-type Found = Pick<SimilarPrompts, 'hits' | 'lane' | 'candidates'>;
+type Found = Pick<SimilarPrompts, 'hits' | 'lane' | 'candidates'> & {
+  /** How many prompts are near in meaning; null where nobody asked. */
+  near: number | null;
+};
+
+/** What a search found, and in which space. */
+interface Answer extends Found {
+  space: ServingSpace;
+  mode: SimilarityMode;
+}
 
 const byMode: Readonly<Record<SimilarityMode, (asked: Asked) => Promise<Found>>> = {
   meaning: byMeaning,
@@ -54,29 +63,33 @@ export async function findSimilar(
   input: SimilarPromptsInput,
 ): Promise<SimilarPrompts> {
   await deps.throttle.countPrompt('similar', access.userId);
-  const { space, vector } = await inCurrentSpace({ deps, access, input });
-  const mode = input.mode ?? defaultMode(space.name);
-  const reads = new PromptReads(deps.db, tenantOf(space, access.projectId));
-  const startedMs = deps.clock.monotonicMs();
-  const { hits, lane, candidates } = await byMode[mode]({ deps, space, access, input, reads, vector });
-  const durationMs = deps.clock.monotonicMs() - startedMs;
-  deps.observer.onSimilarity({ lane: mode === 'hybrid' ? mode : lane, durationMs, hits: hits.length });
+  const { hits, mode, lane, space, candidates } = await findInServing({ deps, access, input });
   return { hits, mode, lane, space: space.name, candidates };
 }
 
 /**
- * The space that serves as of this call, with the query's vector in it, so that what was acknowledged before is found
- * although another process has just switched. The question which one serves runs beside the embedding, and costs no time
- * of its own.
+ * Searches in the space that serves, so that what was acknowledged before is found although another process has just
+ * switched: a statement finds nothing in a space that serves no more, and only who finds nothing asks which one does.
  */
-async function inCurrentSpace(query: Query): Promise<{ space: ServingSpace; vector: Search['vector'] | null }> {
+async function findInServing(query: Query): Promise<Answer> {
   const { spaces } = query.deps;
-  if (query.input.mode === 'words') return { space: spaces.active(), vector: null };
-  const likely = spaces.active();
-  const guessed = queryVector(query, likely);
-  guessed.catch(() => undefined);
+  const answer = await findIn(spaces.active(), query);
+  if (answer.near !== 0) return answer;
   const space = await spaces.current();
-  return { space, vector: await (space.id === likely.id ? guessed : queryVector(query, space)) };
+  return space.id === answer.space.id ? answer : findIn(space, query);
+}
+
+async function findIn(space: ServingSpace, query: Query): Promise<Answer> {
+  const { deps, access, input } = query;
+  const mode = input.mode ?? defaultMode(space.name);
+  const vector = mode === 'words' ? null : await queryVector(query, space);
+  const reads = new PromptReads(deps.db, tenantOf(space, access.projectId));
+  const startedMs = deps.clock.monotonicMs();
+  const found = await byMode[mode]({ deps, space, access, input, reads, vector });
+  const durationMs = deps.clock.monotonicMs() - startedMs;
+  const lane = mode === 'hybrid' ? mode : found.lane;
+  deps.observer.onSimilarity({ lane, durationMs, hits: found.hits.length });
+  return { ...found, space, mode };
 }
 
 async function byMeaning(asked: Asked): Promise<Found> {
@@ -86,7 +99,7 @@ async function byMeaning(asked: Asked): Promise<Found> {
     const ranks = { meaning: place + 1, words: null };
     return { prompt: promptView(row), score, similarity: score, ranks, matchedWords: [] };
   });
-  return { hits, lane, candidates };
+  return { hits, lane, candidates, near: rows.length };
 }
 
 /** Other texts may have the same vector (the same words in another order, to the lexical embedder): they come after. */
@@ -99,7 +112,7 @@ async function byWords(asked: Asked): Promise<Found> {
   const laneHits = await wordHits(asked, await queryText(asked.reads, asked.input), []);
   const { minScore = 0 } = asked.input;
   const ranked = rankHits(laneHits, ({ wordScore }) => wordScore).filter(({ score }) => score > 0 && score >= minScore);
-  return { hits: await hydrated(asked, ranked, []), lane: 'words', candidates: laneHits.length };
+  return { hits: await hydrated(asked, ranked, []), lane: 'words', candidates: laneHits.length, near: null };
 }
 
 /** What is neither among the `limit` nearest nor brought by a word has so many better hits that it need not be looked at. */
@@ -110,7 +123,7 @@ async function byBoth(asked: Asked): Promise<Found> {
     ({ similarity }) => minScore === undefined || (similarity !== null && similarity >= minScore - roundingSlack),
   );
   const ranked = rankHits(laneHits, ({ similarity, wordScore }) => fusedScore(similarity, wordScore));
-  return { hits: await hydrated(asked, ranked, rows), lane, candidates };
+  return { hits: await hydrated(asked, ranked, rows), lane, candidates, near: rows.length };
 }
 
 async function queryText(reads: PromptReads, { query, promptId }: SimilarPromptsInput): Promise<string> {

@@ -43,13 +43,15 @@ export class PromptReads {
 
   /** One prompt, or null when the project has none of that id. */
   async get(id: string): Promise<PromptRow | null> {
-    const [row] = await this.#run<PromptRow>(getPrompt(this.#tenant, id));
+    const { text, values } = getPrompt(this.#tenant, id);
+    const [row] = await this.#db.readKept<PromptRow>(text, values);
     return row ?? null;
   }
 
   /** The prompt that a user's idempotency key made, or null. */
   async byKey(userId: string, idempotencyKey: string): Promise<KeyedPrompt | null> {
-    const [row] = await this.#run<KeyedPrompt>(promptByKey(this.#tenant, { userId, idempotencyKey }));
+    const { text, values } = promptByKey(this.#tenant, { userId, idempotencyKey });
+    const [row] = await this.#db.readKept<KeyedPrompt>(text, values);
     return row ?? null;
   }
 

@@ -17,7 +17,7 @@ export interface Search {
 }
 
 /**
- * The nearest prompts of a project, as `PromptRow`s with `distance` and `candidates`.
+ * The nearest prompts of a project, as `PromptRow`s with `distance` and `candidates`; none unless the space serves.
  *
  * Order: distance ascending, ties to the newer. Every vector of the project in the space is compared: OFFSET 0 is a fence
  * that keeps the planner from choosing an approximate index on its own, which measured 28 times slower and less complete
@@ -25,7 +25,8 @@ export interface Search {
  * `nearest` is materialised too: of a project that statistics do not know yet one prompt is expected, and as the inner side
  * of that join it was sorted anew for each of 3 000 prompts (10 s).
  */
-export function similarPrompts({ projectId, spaceId, dimensions }: Tenant, search: Search): Statement {
+export function similarPrompts(tenant: Tenant, search: Search): Statement {
+  const { projectId, spaceId, dimensions } = tenant;
   const vector = typeof search.vector === 'string' ? search.vector : toVectorLiteral(search.vector, dimensions);
   const filtered = matching(search.filter);
   const join =
@@ -35,7 +36,8 @@ export function similarPrompts({ projectId, spaceId, dimensions }: Tenant, searc
   return Prisma.sql`
     WITH scanned AS MATERIALIZED (
       SELECT e.prompt_id, e.vector <=> ${vector}::vector AS distance FROM embedding e ${join}
-      WHERE e.project_id = ${projectId}::uuid AND e.space_id = ${spaceId} ${excluding(search.excludedId)} ${filtered} OFFSET 0
+      WHERE e.project_id = ${projectId}::uuid AND e.space_id = ${spaceId} ${excluding(search.excludedId)} ${filtered}
+        AND ${serves(tenant)} OFFSET 0
     ), nearest AS MATERIALIZED (
       SELECT prompt_id, distance FROM scanned WHERE distance <= ${search.maxDistance}
       ORDER BY distance, prompt_id DESC LIMIT ${search.limit}
@@ -62,15 +64,16 @@ const maxScanTuples = 20_000;
  *
  * Order: distance at full precision ascending, ties to the newer, among the candidates. One statement: `set_config` is
  * local to it, so it needs no transaction of several round trips, and is safe behind a pooler. The settings stand in
- * the CTE that gives the vector, hence are made before the index is asked for it. Without a valid index that CTE is
- * empty, and nothing is scanned. `IS TRUE`: see `createAnnIndexSql`. A filter is looked up for each candidate as it
+ * the CTE that gives the vector, hence are made before the index is asked for it. Without a valid index, and in a space that
+ * serves no more, that CTE is empty, and nothing is scanned. `IS TRUE`: see `createAnnIndexSql`. A filter is looked up for each candidate as it
  * comes (OFFSET 0 keeps the lookup inside), and the scan goes on until enough have passed.
  */
 export function nearbyPrompts(
-  { projectId, spaceId, dimensions }: Tenant,
+  tenant: Tenant,
   search: Search,
   { engine, depth }: { engine: AnnShape['engine']; depth: Depth },
 ): Statement {
+  const { projectId, spaceId, dimensions } = tenant;
   const vector = typeof search.vector === 'string' ? search.vector : toVectorLiteral(search.vector, dimensions);
   // A type's length can be no parameter; `annType` makes it of an integer.
   const type = Prisma.raw(annType({ engine, dimensions }));
@@ -86,6 +89,7 @@ export function nearbyPrompts(
         set_config('hnsw.iterative_scan', 'relaxed_order', true),
         set_config('hnsw.max_scan_tuples', ${String(maxScanTuples)}, true)
       WHERE EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(${annIndexName({ projectId, spaceId })}) AND indisvalid)
+        AND ${serves(tenant)}
     ), candidate AS MATERIALIZED (
       SELECT c.prompt_id, c.vector <=> a.vector AS distance FROM asked a CROSS JOIN LATERAL (
         SELECT o.prompt_id, o.vector FROM (
@@ -103,6 +107,9 @@ export function nearbyPrompts(
     LEFT JOIN prompt p ON p.project_id = ${projectId}::uuid AND p.id = n.prompt_id ${vectorJoins(spaceId)}
     ORDER BY n.distance, p.id DESC`;
 }
+
+/** Asked once a statement, before anything is scanned: EXISTS would be joined, and planned with the rest. */
+const serves = ({ spaceId }: Tenant): Statement => Prisma.sql`(SELECT is_active FROM space WHERE id = ${spaceId})`;
 
 const excluding = (id: string | null): Statement =>
   id === null ? Prisma.empty : Prisma.sql`AND e.prompt_id <> ${id}::uuid`;

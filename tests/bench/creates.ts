@@ -1,4 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createTRPCClient, httpLink } from '@trpc/client';
+import { initTRPC } from '@trpc/server';
+import { createHTTPServer } from '@trpc/server/adapters/standalone';
+import { z } from 'zod';
 import { neuralSpace } from '../../src/platform/embedding/choose.js';
 import type { Embedder } from '../../src/platform/embedding/embedder.js';
 import { createEmbedder } from '../../src/platform/embedding/pool.js';
@@ -9,10 +14,9 @@ import type { Database } from '../../src/platform/db/database.js';
 import { engineUnderTest, testDeps } from '../support/database.js';
 import { standInPath, threadUrl } from '../support/embedding.js';
 import { startService, type TestPerson, type TestService } from '../support/service.js';
-import { until } from '../support/wait.js';
-import { loopDelay, row } from './measure.js';
+import { row } from './measure.js';
 import { type Figures, interleave, type Length } from './rounds.js';
-import { bareEmbedder, disposable } from './similar.js';
+import { bareEmbedder } from './similar.js';
 import { promptText } from './texts.js';
 
 const silent = { onBatch: () => undefined, onCache: () => undefined, onThreadReplaced: () => undefined };
@@ -43,8 +47,8 @@ function realPrompts(): (index: number) => string {
   return (index) => `${index}: ${texts[index % texts.length] ?? ''}`;
 }
 
-/** What one bench of creates works with. */
-interface Bench extends AsyncDisposable {
+/** What a bench of writes works with. */
+export interface Bench extends AsyncDisposable {
   service: TestService;
   ada: TestPerson;
   embedder: Embedder;
@@ -53,7 +57,8 @@ interface Bench extends AsyncDisposable {
   text: (index: number) => string;
 }
 
-async function openBench(kind: 'lexical' | 'neural'): Promise<Bench | null> {
+/** A service of `kind`'s embedder, with nothing stored yet; null where its model is absent. */
+export async function openBench(kind: 'lexical' | 'neural'): Promise<Bench | null> {
   const [serving, alone] = kind === 'neural' ? [neuralEmbedder(), neuralEmbedder()] : [undefined, bareEmbedder()];
   if (serving === null || alone === null) return null;
   const service = await startService(serving === undefined ? {} : { embedder: serving });
@@ -76,17 +81,40 @@ async function openBench(kind: 'lexical' | 'neural'): Promise<Bench | null> {
   };
 }
 
+/** The same bare insert asked for over HTTP, of a server that is tRPC's own and does nothing else. */
+async function insertsBehindTrpc(
+  db: Database,
+): Promise<{ insert: (text: string) => Promise<unknown> } & AsyncDisposable> {
+  const t = initTRPC.create();
+  const insert = t.procedure
+    .input(z.object({ text: z.string() }))
+    .mutation(({ input }) => db.read('INSERT INTO bare_insert (text) VALUES ($1) RETURNING id::text', [input.text]));
+  const router = t.router({ insert });
+  const server = createHTTPServer({ router });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = createTRPCClient<typeof router>({ links: [httpLink({ url: `http://127.0.0.1:${port}` })] });
+  return {
+    insert: (text) => client.insert.mutate({ text }),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
 const figuresRow = ({ name, p50Ms, p99Ms, cpuUs, perSecond }: Figures): string =>
   row(name, p50Ms, p99Ms, cpuUs, perSecond);
 
 /**
  * Prompts stored a second with their vectors (no model asked), against the embedding alone and one bare insert of the same
- * text: by one caller, whose time is the time to acknowledge, and by sixteen at once.
+ * text, by itself and as a call: by one caller, whose time is the time to acknowledge, and by sixteen at once.
  */
-async function benchCreates(kind: 'lexical' | 'neural', isQuick: boolean): Promise<string[]> {
+export async function benchCreates(kind: 'lexical' | 'neural', isQuick: boolean): Promise<string[]> {
   await using bench = await openBench(kind);
   if (bench === null) return ['(no model here)'];
   const { ada, embedder, db, text } = bench;
+  await using behind = await insertsBehindTrpc(db);
   const contenders = [
     {
       name: 'embedding alone',
@@ -96,6 +124,7 @@ async function benchCreates(kind: 'lexical' | 'neural', isQuick: boolean): Promi
       name: 'bare insert',
       run: (index: number) => db.read('INSERT INTO bare_insert (text) VALUES ($1)', [text(index)]),
     },
+    { name: 'bare insert behind tRPC', run: (index: number) => behind.insert(text(index)) },
     {
       name: 'prompts.create',
       run: (index: number) => ada.client.prompts.create.mutate({ text: text(index), generate: false }),
@@ -103,7 +132,8 @@ async function benchCreates(kind: 'lexical' | 'neural', isQuick: boolean): Promi
   ];
   const lines = [row('callers, what', 'p50 ms', 'p99 ms', 'CPU us', 'a second'), row(...dashes)];
   for (const callers of [1, 16]) {
-    const length: Length = { rounds: isQuick ? 1 : 5, perRound: isQuick ? 20 : callers === 1 ? 300 : 800, callers };
+    const perRound = (isQuick ? 1 : 5) * (kind === 'neural' ? 8 : 60) * (callers === 1 ? 1 : 3);
+    const length: Length = { rounds: isQuick ? 1 : 5, perRound, callers };
     const figures = await interleave(contenders, length);
     lines.push(...figures.map((of) => figuresRow({ ...of, name: `${callers}: ${of.name}` })));
     lines.push(row(`${callers}: ${ratios(figures)}`, '', '', '', ''));
@@ -113,160 +143,9 @@ async function benchCreates(kind: 'lexical' | 'neural', isQuick: boolean): Promi
 
 const dashes = ['---', '---', '---', '---', '---'];
 
-function ratios([embed, insert, create]: readonly Figures[]): string {
-  if (embed === undefined || insert === undefined || create === undefined) return '';
-  const acknowledge = (create.p50Ms - embed.p50Ms) / insert.p50Ms;
-  return `${(create.perSecond / embed.perSecond).toFixed(3)} of embedding alone; acknowledge less embedding ${acknowledge.toFixed(2)} x a bare insert`;
+function ratios([embed, insert, called, create]: readonly Figures[]): string {
+  if (embed === undefined || insert === undefined || called === undefined || create === undefined) return '';
+  const share = (create.perSecond / embed.perSecond).toFixed(3);
+  const [bare, asCall] = [insert, called].map(({ p50Ms }) => ((create.p50Ms - embed.p50Ms) / p50Ms).toFixed(2));
+  return `${share} of embedding alone; acknowledge less embedding ${bare} x a bare insert, ${asCall} x one behind tRPC`;
 }
-
-/** Prompts stored a second: one by one, by sixteen callers, by imports of 100 and of 1 000; raw rows beside them. */
-async function benchImport(isQuick: boolean): Promise<string[]> {
-  await using bench = await openBench('lexical');
-  if (bench === null) return [];
-  const { ada, db } = bench;
-  const items = (index: number, count: number) =>
-    Array.from({ length: count }, (_, at) => ({ text: promptText(index * 1_000 + at) }));
-  const bareMany = (index: number) =>
-    db.read('INSERT INTO bare_insert (text) SELECT unnest($1::text[])', [items(index, 1_000).map(({ text }) => text)]);
-  const create = (index: number) => ada.client.prompts.create.mutate({ text: promptText(index), generate: false });
-  const rounds = isQuick ? 1 : 5;
-  const single = { run: create, size: 1 };
-  const runs = [
-    { ...single, name: 'prompts.create, one caller', perRound: 60, callers: 1 },
-    { ...single, name: 'prompts.create, 16 callers', perRound: 320, callers: 16 },
-    {
-      name: 'prompts.import of 100',
-      run: (index: number) => ada.client.prompts.import.mutate({ items: items(index, 100) }),
-      size: 100,
-      perRound: 8,
-      callers: 1,
-    },
-    {
-      name: 'prompts.import of 1 000',
-      run: (index: number) => ada.client.prompts.import.mutate({ items: items(index, 1_000) }),
-      size: 1_000,
-      perRound: 3,
-      callers: 1,
-    },
-    { name: 'bare insert of 1 000', run: bareMany, size: 1_000, perRound: 3, callers: 1 },
-  ];
-  const samples = runs.map(() => [] as Figures[]);
-  for (let round = 0; round < rounds; round += 1)
-    for (const [at, { name, run, perRound, callers }] of runs.entries()) {
-      // One round each in turn: a call of one contender is no call of another.
-      const from = (round * runs.length + at) * 10_000;
-      const [figures] = await interleave([{ name, run: (index) => run(from + index) }], {
-        rounds: 1,
-        perRound,
-        callers,
-      });
-      if (figures !== undefined) samples[at]?.push(figures);
-      await untilIndexed(bench);
-    }
-  const lines = [row('what', 'p50 ms a call', 'prompts a second', 'x one caller'), row('---', '---', '---', '---')];
-  const middle = (of: readonly number[]): number => of.toSorted((a, b) => a - b)[of.length >> 1] ?? Number.NaN;
-  const rate = (at: number): number => (runs[at]?.size ?? 0) * middle((samples[at] ?? []).map((one) => one.perSecond));
-  for (const [at, { name }] of runs.entries())
-    lines.push(row(name, middle((samples[at] ?? []).map((one) => one.p50Ms)), rate(at), rate(at) / rate(0)));
-  return lines;
-}
-
-const untilIndexed = ({ service }: Bench): Promise<true> =>
-  until(
-    'every vector',
-    async () => {
-      const [lacking] = await service.app.db.read<{ count: number }>(
-        `SELECT count(*)::int AS count FROM prompt p WHERE NOT EXISTS (SELECT 1 FROM embedding e WHERE e.prompt_id = p.id)`,
-        [],
-      );
-      return lacking?.count === 0 || undefined;
-    },
-    300_000,
-  );
-
-/** Twenty batches of a thousand, one after another, until stored and until each can be found; the longest stall beside it. */
-async function benchIngest(kind: 'lexical' | 'neural', prompts: number): Promise<string[]> {
-  await using bench = await openBench(kind);
-  if (bench === null) return ['(no model here)'];
-  const { ada, embedder, text } = bench;
-  const startedMs = performance.now();
-  let storedMs = 0;
-  const delay = await loopDelay(async () => {
-    for (let at = 0; at < prompts; at += 1_000) {
-      const items = Array.from({ length: Math.min(1_000, prompts - at) }, (_, index) => ({ text: text(at + index) }));
-      await ada.client.prompts.import.mutate({ items });
-    }
-    storedMs = performance.now() - startedMs;
-    await untilIndexed(bench);
-  });
-  const searchableMs = performance.now() - startedMs;
-  const embedStartedMs = performance.now();
-  for (let at = 0; at < prompts; at += 1_000)
-    await embedder.embed(
-      Array.from({ length: 1_000 }, (_, index) => text(at + index)),
-      { lane: 'background', scope: 'alone' },
-    );
-  const embedMs = performance.now() - embedStartedMs;
-  return [
-    row(
-      'prompts',
-      'stored s',
-      'a second',
-      'searchable s',
-      'a second',
-      'embedding alone s',
-      'loop delay p99 ms',
-      'longest ms',
-    ),
-    row('---', '---', '---', '---', '---', '---', '---', '---'),
-    row(
-      String(prompts),
-      storedMs / 1_000,
-      (prompts * 1_000) / storedMs,
-      searchableMs / 1_000,
-      (prompts * 1_000) / searchableMs,
-      embedMs / 1_000,
-      delay.p99Ms,
-      delay.maxMs,
-    ),
-  ];
-}
-
-/** The event loop's delay while texts are embedded, 500 at once and 500 a second, and while nothing is done. */
-async function benchLoop(seconds: number): Promise<string[]> {
-  await using embedder = disposable(bareEmbedder());
-  const embed = (index: number) => embedder.embed([promptText(index)], { lane: 'interactive', scope: 'bench' });
-  await embed(0);
-  const idle = await loopDelay(() => pause(1_000));
-  const burst = await loopDelay(() => Promise.all(Array.from({ length: 500 }, (_, index) => embed(index + 1))));
-  const steady = await loopDelay(async () => {
-    // Fifty each 100 ms.
-    for (let at = 0; at < 10 * seconds; at += 1)
-      await Promise.all([pause(100), ...Array.from({ length: 50 }, (_, index) => embed(1_000 + at * 50 + index))]);
-  });
-  return [
-    row('state', 'p99 ms', 'longest ms'),
-    row('---', '---', '---'),
-    row('idle', idle.p99Ms, idle.maxMs),
-    row('500 texts embedded at once', burst.p99Ms, burst.maxMs),
-    row(`500 texts embedded a second, for ${seconds} s`, steady.p99Ms, steady.maxMs),
-  ];
-}
-
-const pause = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-
-/** The tables of the write path, each with a name to ask for it. */
-export const writePath = (isQuick: boolean): { name: string; title: string; make: () => Promise<string[]> }[] => [
-  { name: 'loop', title: 'Event-loop delay while embedding', make: () => benchLoop(isQuick ? 1 : 5) },
-  { name: 'creates', title: 'Creates, lexical embedder', make: () => benchCreates('lexical', isQuick) },
-  { name: 'creates-neural', title: 'Creates, neural stand-in', make: () => benchCreates('neural', isQuick) },
-  { name: 'imports', title: 'Imports beside creates', make: () => benchImport(isQuick) },
-  {
-    name: 'ingest',
-    title: 'An import until it can be searched',
-    make: () => benchIngest('lexical', isQuick ? 2_000 : 20_000),
-  },
-];

@@ -7,10 +7,12 @@ import { loadavg } from 'node:os';
 import { engineUnderTest } from '../support/database.js';
 import { benchAuth } from './auth.js';
 import { benchColdStart } from './cold-start.js';
-import { writePath } from './creates.js';
+import { benchCreates } from './creates.js';
 import { benchDataLayer } from './data-layer.js';
 import { benchFanout, fanoutTable, fullFanout, quickFanout } from './fanout.js';
 import { benchGrowth } from './growth.js';
+import { benchImport, benchIngest } from './imports.js';
+import { benchLoop } from './loop.js';
 import { machineLine } from './machine.js';
 import { benchMemory } from './memory.js';
 import { benchCalls } from './rpc-overhead.js';
@@ -48,7 +50,15 @@ const world = (): Promise<SearchWorld> => (opened ??= openSearchWorld(tenants, o
 const tables: Table[] = [
   { name: 'start-up', title: 'Start-up and memory', make: () => benchStartUp(isQuick ? 2 : 6) },
   { name: 'cold-start', title: 'Cold start', make: () => benchColdStart(isQuick ? 1 : 7) },
-  ...writePath(isQuick),
+  { name: 'loop', title: 'Event-loop delay while embedding', make: () => benchLoop(isQuick ? 1 : 5) },
+  { name: 'creates', title: 'Creates, lexical embedder', make: () => benchCreates('lexical', isQuick) },
+  { name: 'creates-neural', title: 'Creates, neural stand-in', make: () => benchCreates('neural', isQuick) },
+  { name: 'imports', title: 'Imports beside creates', make: () => benchImport(isQuick) },
+  {
+    name: 'ingest',
+    title: 'An import until it can be searched',
+    make: () => benchIngest('lexical', isQuick ? 2_000 : 20_000),
+  },
   { name: 'similar', title: 'prompts.similar end to end', make: () => benchSimilar(sizes, length(60)) },
   {
     name: 'search-scale',

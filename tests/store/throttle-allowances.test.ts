@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.js';
 import type { Database } from '../../src/platform/db/database.js';
-import { Allowances, type Window } from '../../src/platform/throttle/allowances.js';
+import { Allowances } from '../../src/platform/throttle/allowances.js';
+import type { Window } from '../../src/platform/throttle/purse.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 describe('what processes may take of a shared window', () => {
@@ -41,11 +42,12 @@ describe('what processes may take of a shared window', () => {
   const pointsOf = async (key: string): Promise<number> =>
     (await test.db.read<{ points: number }>('SELECT points FROM rate_limit WHERE key = $1', [key]))[0]?.points ?? 0;
 
-  it('ten thousand calls of one process cost a statement for each tenth of the window', async () => {
+  it('ten thousand calls of one process cost a statement for each doubling, then for each tenth of the window', async () => {
     const { allowances, statements } = process({ second: 20_000, minute: 20_000 });
     const name = fresh();
     for (let call = 0; call < 10_000; call += 1) expect(await allowances.take(name)).toBeNull();
-    expect(statements).toHaveLength(5);
+    // 1, 1, 2, 4 ... 1 024, 2 000, 2 000 ...
+    expect(statements).toHaveLength(16);
   });
 
   it('three processes together admit exactly the window, however their calls interleave', async () => {
@@ -61,12 +63,23 @@ describe('what processes may take of a shared window', () => {
     const limits = { second: 100_000, minute: 200 };
     const [one, two, three] = [process(limits), process(limits), process(limits)];
     const name = fresh();
-    await one.allowances.take(name);
-    await two.allowances.take(name);
+    // 1, 1, 2, 4, 8, 16 points asked for, and 20 of the window's 200.
+    for (const { allowances } of [one, two]) for (let call = 0; call < 33; call += 1) await allowances.take(name);
     let more = 0;
     while ((await three.allowances.take(name)) === null) more += 1;
-    // The other two took a tenth each, and have used one point of it.
-    expect(more).toBe(160);
+    expect(more).toBe(200 - 2 * (33 + 19));
+  });
+
+  it('a process that is killed takes no more of a window along than it has spent', async () => {
+    const name = fresh();
+    let all = 0;
+    for (let kills = 0; kills < 40; kills += 1) {
+      const { allowances } = process({ second: 100_000, minute: 200 });
+      for (let call = 0; call < 3; call += 1) all += (await allowances.take(name)) === null ? 1 : 0;
+    }
+    // Three spent, and one held by each as it died.
+    expect(all).toBe(120);
+    expect(await pointsOf(`minute:${name}`)).toBe(160);
   });
 
   it('callers at once are admitted up to the limit and not one further, at a few statements, not one each', async () => {
@@ -90,13 +103,16 @@ describe('what processes may take of a shared window', () => {
     const clock = { ms: 0 };
     const { allowances, statements } = process({ second: 100, minute: 100, clockMs: () => clock.ms });
     const name = fresh();
-    expect(await allowances.take(name)).toBeNull();
+    for (let call = 0; call < 5; call += 1) expect(await allowances.take(name)).toBeNull();
+    // 1, 1, 2 and 4 were asked for; three are held.
+    expect(statements).toHaveLength(4);
     clock.ms = 599_000;
     expect(await allowances.take(name)).toBeNull();
-    expect(statements).toHaveLength(1);
+    expect(statements).toHaveLength(4);
     clock.ms = 600_001;
-    expect(await allowances.take(name)).toBeNull();
-    expect(statements).toHaveLength(2);
+    // As many as in the window before, at once.
+    for (let call = 0; call < 6; call += 1) expect(await allowances.take(name)).toBeNull();
+    expect(statements).toHaveLength(5);
   });
 
   it('a refusal says how long its window still lasts', async () => {

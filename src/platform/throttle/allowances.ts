@@ -1,13 +1,6 @@
 import type { Clock } from '../../kernel/clock.js';
 import type { Database } from '../db/database.js';
-
-/** How often something may be done within a time that begins with the first. */
-export interface Window {
-  /** The first part of its rows' keys. */
-  name: string;
-  points: number;
-  durationMs: number;
-}
+import { emptyPurse, pointsAhead, type Purse, spend, type Window } from './purse.js';
 
 /** What allowances are made of. */
 export interface AllowanceDeps {
@@ -48,19 +41,16 @@ const giveBackSql = `
   FROM unnest($1::text[], $2::int[], $3::bigint[]) AS back (key, points, expire)
   WHERE r.key = back.key AND r.expire = back.expire AND set_config('synchronous_commit', 'off', true) = 'off'`;
 
-/** The part of a window that one process takes ahead at most. */
-const aheadShare = 0.1;
-
 /** Subjects kept before those with nothing left are looked for. */
 const leastTidied = 10_000;
 
 /**
  * What each subject may still do, shared by every process of a database.
  *
- * Shape: the count of a window stands in a row; a process takes points from it ahead, a tenth of the window's at most
- * (or as many as callers wait), and spends them in memory. Points taken are gone from the row: all processes together
- * never admit more than a window's points, and a caller may be refused too early by what other processes still hold, at
- * most a tenth for each. What is held ends with its window. Cost: no statement while points are held, else one for both
+ * Shape: the count of a window stands in a row; a process takes points from it ahead, a tenth of the window's at most and
+ * no more than it has spent (or as many as callers wait), and spends them in memory. Points taken are gone from the row:
+ * all processes together never admit more than a window's points, and a caller may be refused too early by what other
+ * processes still hold, or held when they were killed: at most what each had spent. What is held ends with its window. Cost: no statement while points are held, else one for both
  * windows; its commit does not wait for the disk, for a count that a crash loses admits a second's calls again at most.
  */
 export class Allowances {
@@ -88,20 +78,6 @@ export class Allowances {
     for (const [name, subject] of this.#subjects) if (subject.isIdle()) this.#subjects.delete(name);
     this.#tidyAt = Math.max(leastTidied, 2 * this.#subjects.size);
   }
-}
-
-/** What this process holds of one window of one subject. */
-interface Purse {
-  readonly window: Window;
-  readonly key: string;
-  left: number;
-  /** When its window is over, by the monotonic clock; as late as the question was sent, hence never too late. */
-  endsMs: number;
-  /** The window's end as its row has it: what is given back must be of the same window. */
-  expire: string;
-  /** Points added to the row for the callers at hand, and how many of them were still there. */
-  asked: number;
-  granted: number;
 }
 
 interface Waiter {
@@ -177,8 +153,7 @@ class Subject {
   async #fill(purses: readonly Purse[], callers: number): Promise<void> {
     const short = purses.filter(({ left }) => left < callers);
     if (short.length === 0) return;
-    for (const purse of short)
-      purse.asked = Math.max(callers - purse.left, Math.floor(purse.window.points * aheadShare));
+    for (const purse of short) purse.asked = Math.max(callers - purse.left, pointsAhead(purse));
     const sentMs = this.#deps.clock.monotonicMs();
     const rows = await this.#deps.db.read<TakenRow>(takeSql, [
       short.map(({ key }) => key),
@@ -198,9 +173,9 @@ class Subject {
 
   #pay(callers: number): void {
     const ofBurst = Math.max(0, callers - this.#second.left);
-    this.#second.left -= callers - ofBurst;
-    if (this.#burst !== null) this.#burst.left -= ofBurst;
-    this.#minute.left -= callers;
+    spend(this.#second, callers - ofBurst);
+    if (this.#burst !== null) spend(this.#burst, ofBurst);
+    spend(this.#minute, callers);
   }
 
   /** What one window gave for callers whom the other refused, and what was asked for in vain. A lost one expires. */
@@ -220,7 +195,8 @@ class Subject {
     for (const purse of this.#purses()) {
       purse.asked = 0;
       purse.granted = 0;
-      if (purse.endsMs <= nowMs) purse.left = 0;
+      if (purse.endsMs > nowMs || purse.endsMs === 0) continue;
+      Object.assign(purse, { left: 0, spentBefore: purse.spent, spent: 0, endsMs: 0 });
     }
   }
 
@@ -228,13 +204,3 @@ class Subject {
     return this.#burst === null ? [this.#second, this.#minute] : [this.#second, this.#minute, this.#burst];
   }
 }
-
-const emptyPurse = (window: Window, name: string): Purse => ({
-  window,
-  key: `${window.name}:${name}`,
-  left: 0,
-  endsMs: 0,
-  expire: '0',
-  asked: 0,
-  granted: 0,
-});

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.js';
 import { textHash } from '../../src/features/prompts/fingerprint.js';
-import { LeaseStore } from '../../src/features/prompts/store/leases.js';
+import { type Interruption, LeaseStore } from '../../src/features/prompts/store/leases.js';
 import type { PromptView } from '../../src/features/prompts/schema.js';
 import { type Insertion, insertPrompts } from '../../src/features/prompts/store/insertion.js';
 import type { NewPrompt } from '../../src/features/prompts/store/writes.js';
@@ -53,6 +53,11 @@ async function leave(db: Database, owner: { projectId: string; userId: string },
   await db.read(text, values);
   return made.id;
 }
+
+const interruption = (): Interruption => ({
+  responseIds: Array.from({ length: 100 }, () => ids.uuid()),
+  error: { kind: 'interrupted', message: 'gone', details: {} },
+});
 
 const setLease = (db: Database, id: string, seconds: number): Promise<object[]> =>
   db.read(`UPDATE prompt SET lease_expires_at = now() + make_interval(secs => $2) WHERE id = $1::uuid`, [id, seconds]);
@@ -123,7 +128,7 @@ test('a process renews the leases of what it still works at, and of nothing it h
   const leases = new LeaseStore(db);
   expect(await leases.renew(processId, [worked, ids.uuid()])).toEqual(new Set([worked]));
   expect(await leases.renew(ids.uuid(), [lost])).toEqual(new Set());
-  const ended = await db.transaction((tx) => leases.expire(tx));
+  const ended = await db.transaction((tx) => leases.expire(tx, interruption()));
   expect(ended.map(({ id }) => id)).toEqual([lost]);
   const rows = await db.read(
     'SELECT id::text AS id, status::text AS status FROM prompt WHERE project_id = $1 ORDER BY id',
@@ -145,7 +150,9 @@ test('processes that sweep at once end each prompt once', async () => {
     await setLease(db, left.at(-1) ?? '', -1);
   }
   const leases = new LeaseStore(db);
-  const sweeps = await Promise.all(Array.from({ length: 4 }, () => db.transaction((tx) => leases.expire(tx))));
+  const sweeps = await Promise.all(
+    Array.from({ length: 4 }, () => db.transaction((tx) => leases.expire(tx, interruption()))),
+  );
   expect(
     sweeps
       .flat()

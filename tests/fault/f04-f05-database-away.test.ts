@@ -5,7 +5,15 @@ import { createTestFolder } from '../support/database.js';
 import { type Follower, follow } from '../support/feed.js';
 import { isLong, record, type SeededRun, seededRun, strikes } from '../support/fault/form.js';
 import { Ledger, type StoredRow } from '../support/fault/ledger.js';
-import { countCodes, type LoadCall, longestMs, startLoad, timedCall, watchProbes } from '../support/fault/load.js';
+import {
+  countCodes,
+  type LoadCall,
+  loadFigures,
+  longestMs,
+  startLoad,
+  timedCall,
+  watchProbes,
+} from '../support/fault/load.js';
 import { noOwnPostgres, type OwnPostgres, startOwnPostgres } from '../support/fault/own-postgres.js';
 import { startProcess, type TestProcess } from '../support/process.js';
 import { clientFor, goodPassword } from '../support/service.js';
@@ -192,13 +200,7 @@ describe.skipIf(noOwnPostgres !== null)('the database server goes away under loa
     expect(codes['SERVICE_UNAVAILABLE']).toBeGreaterThan(0);
     record('F04', run.seed, {
       strikes: backMs.length,
-      sent: verdict.sent,
-      acknowledged: verdict.acknowledged,
-      lost: 0,
-      doubled: 0,
-      refused: codes['SERVICE_UNAVAILABLE'] ?? 0,
-      'other errors': 0,
-      'longest call ms': longestMs(calls),
+      ...loadFigures(verdict, calls),
       'longest recovery ms': Math.round(Math.max(...backMs)),
     });
   });
@@ -280,13 +282,7 @@ describe.skipIf(noOwnPostgres !== null)('the database server goes away under loa
     record('F05', run.seed, {
       freezes: backMs.length,
       'frozen s': frozenMs / 1_000,
-      sent: verdict.sent,
-      acknowledged: verdict.acknowledged,
-      lost: 0,
-      doubled: 0,
-      refused: codes['SERVICE_UNAVAILABLE'] ?? 0,
-      'other errors': 0,
-      'longest call ms': longestMs(calls),
+      ...loadFigures(verdict, calls),
       'not ready after ms': Math.round(Math.max(...readyMs)),
       'longest recovery ms': Math.round(Math.max(...backMs)),
     });

@@ -8,7 +8,7 @@ import { withSession } from '../../src/platform/db/session.js';
 import { createTestFolder, embeddedSeed, engineUnderTest, threadUrl } from '../support/database.js';
 import { isLong, record, seededRun } from '../support/fault/form.js';
 import { Ledger, type StoredRow } from '../support/fault/ledger.js';
-import { countCodes, type LoadCall, longestMs, startLoad, timedCall, watchProbes } from '../support/fault/load.js';
+import { countCodes, type LoadCall, loadFigures, startLoad, timedCall, watchProbes } from '../support/fault/load.js';
 import { noOwnPostgres, startOwnPostgres } from '../support/fault/own-postgres.js';
 import { fillDisk, mountSmallDisk, noSmallDisk, resizeDisk } from '../support/fault/small-disk.js';
 import { serveOn, startService, type TestService } from '../support/service.js';
@@ -86,12 +86,8 @@ describe.skipIf(engineUnderTest !== 'server' || noOwnPostgres !== null)(
         expect(lag.max / 1e6).toBeLessThan(mostLagMs);
         expect(backMs).toBeLessThan(backWithinMs);
         record('F07', run.seed, {
-          acknowledged: verdict.acknowledged,
-          lost: 0,
-          doubled: 0,
-          refused: countCodes(calls)['SERVICE_UNAVAILABLE'] ?? 0,
+          ...loadFigures(verdict, calls),
           'reads served while full': reads.length,
-          'longest call ms': longestMs(calls),
           'longest lag ms': Math.round(lag.max / 1e6),
           'writes again after ms': Math.round(backMs),
         });
@@ -141,11 +137,7 @@ describe.skipIf(engineUnderTest !== 'embedded' || noSmallDisk !== null)(
         expect(lag.max / 1e6).toBeLessThan(mostLagMs);
         expect(backMs).toBeLessThan(backWithinMs);
         record('F07', run.seed, {
-          acknowledged: verdict.acknowledged,
-          lost: 0,
-          doubled: 0,
-          refused: countCodes(calls)['SERVICE_UNAVAILABLE'] ?? 0,
-          'longest call ms': longestMs(calls),
+          ...loadFigures(verdict, calls),
           'longest lag ms': Math.round(lag.max / 1e6),
           'writes again after ms': Math.round(backMs),
         });

@@ -1,14 +1,14 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { type Cluster, startCluster } from '../support/cluster.js';
-import { createServerDatabase, createTestFolder, engineUnderTest, migratedTemplate } from '../support/database.js';
+import { type Cluster, startInstallation } from '../support/cluster.js';
+import { createTestFolder, engineUnderTest } from '../support/database.js';
 import { record, rounds, type SeededRun, seededRun } from '../support/fault/form.js';
 import { Ledger, type StoredRow } from '../support/fault/ledger.js';
 import { feedVerdict, kept, type Listener, listen, nameOf, percentile } from '../support/fault/listeners.js';
 import { startLateWriter, startNaiveCursor } from '../support/fault/naive-cursor.js';
 import { startWriters, writeOverHttp } from '../support/fault/writers.js';
 import { cuttableProxy, type CuttableProxy } from '../support/proxy.js';
-import { clientFor, goodPassword } from '../support/service.js';
+import { clientFor } from '../support/service.js';
 import { until } from '../support/wait.js';
 
 const subscribers = rounds(4, 10);
@@ -94,16 +94,8 @@ describe.skipIf(engineUnderTest === 'embedded')(
     }, async () => {
       const run = seededRun('F17 F18');
       await using folder = await createTestFolder();
-      await using database = await createServerDatabase(await migratedTemplate(process.env['TEST_DATABASE_URL'] ?? ''));
-      await using cluster = await startCluster(2, { DATABASE_URL: database.url });
-      const db = new pg.Pool({ connectionString: database.url, max: 2 });
-      // Ended with the database.
-      db.on('error', () => undefined);
-      const { tokens } = await clientFor(cluster.members[0]?.url ?? '').auth.signup.mutate({
-        username: 'ada',
-        password: goodPassword,
-      });
-      const token = tokens.accessToken;
+      await using installation = await startInstallation(2);
+      const { cluster, db, token, url } = installation;
       const template = await clientFor(cluster.members[1]?.url ?? '', { token }).prompts.create.mutate({
         text: 'template',
         generate: false,
@@ -116,9 +108,9 @@ describe.skipIf(engineUnderTest === 'embedded')(
         }),
       );
 
-      const naive = await startNaiveCursor(database.url);
+      const naive = await startNaiveCursor(url);
       const late = await startLateWriter(
-        database.url,
+        url,
         { projectId: template.projectId, promptId: template.id, view: template },
         naive,
       );
@@ -185,7 +177,6 @@ describe.skipIf(engineUnderTest === 'embedded')(
         listener.unsubscribe();
         await wire[Symbol.asyncDispose]();
       }
-      await db.end();
     });
   },
 );

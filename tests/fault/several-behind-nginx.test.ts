@@ -1,16 +1,15 @@
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { type Cluster, type Member, startCluster } from '../support/cluster.js';
-import { createServerDatabase, createTestFolder, engineUnderTest, migratedTemplate } from '../support/database.js';
+import { type Cluster, type Member, startInstallation } from '../support/cluster.js';
+import { createTestFolder, engineUnderTest } from '../support/database.js';
 import { debianFiles } from '../support/debian.js';
 import { record, rounds, seededRun } from '../support/fault/form.js';
 import { Ledger, type StoredRow } from '../support/fault/ledger.js';
 import { feedVerdict, kept, type Listener, listen, nameOf } from '../support/fault/listeners.js';
 import { attemptOf, promptOf, startWriters, type Writers } from '../support/fault/writers.js';
 import { startNginx, type TestNginx, tlsCall } from '../support/nginx.js';
-import { clientFor, goodPassword } from '../support/service.js';
 import { until } from '../support/wait.js';
 
 const debian = await debianFiles(['nginx']);
@@ -103,20 +102,12 @@ describe.skipIf(engineUnderTest === 'embedded' || debian === null)(
     }, async () => {
       const run = seededRun('several');
       await using folder = await createTestFolder();
-      await using database = await createServerDatabase(await migratedTemplate(process.env['TEST_DATABASE_URL'] ?? ''));
-      await using cluster = await startCluster(3, { DATABASE_URL: database.url });
+      await using installation = await startInstallation(3);
+      const { cluster, db, token } = installation;
       await using nginx = await startNginx(
         program,
         cluster.members.map(({ url }) => new URL(url).host),
       );
-      const db = new pg.Pool({ connectionString: database.url, max: 2 });
-      // Ended with the database, also when the test fails.
-      db.on('error', () => undefined);
-      const { tokens } = await clientFor(cluster.members[0]?.url ?? '').auth.signup.mutate({
-        username: 'ada',
-        password: goodPassword,
-      });
-      const token = tokens.accessToken;
       class Trusting extends WebSocket {
         constructor(url: string) {
           super(url, { ca: nginx.ca });
@@ -173,7 +164,6 @@ describe.skipIf(engineUnderTest === 'embedded' || debian === null)(
       expect(ledger.verdict(stored.slice(1)).lost).toHaveLength(1);
       expect(feedVerdict(truth.slice(1), truth).lost).toBe(1);
       for (const listener of listeners) listener.unsubscribe();
-      await db.end();
     });
   },
 );

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { createTestFolder } from './database.js';
+import pg from 'pg';
+import { createServerDatabase, createTestFolder, migratedTemplate } from './database.js';
 import { startProcess, type TestProcess } from './process.js';
+import { clientFor, goodPassword } from './service.js';
 
 /** One service process of several, which can end and come again at its address. */
 export interface Member {
@@ -34,6 +36,41 @@ const common = {
   PROMPTS_PER_MINUTE: '1000000',
   LOGIN_FAILURES_PER_15_MIN: '100000',
 };
+
+/** Several processes of one service, on a database of their own, with somebody signed up. */
+export interface Installation extends AsyncDisposable {
+  url: string;
+  cluster: Cluster;
+  /** To look into the database past the service. */
+  db: pg.Pool;
+  /** Ada's. */
+  token: string;
+}
+
+/** Starts `count` processes on a fresh database of the test server. */
+export async function startInstallation(count: number): Promise<Installation> {
+  const database = await createServerDatabase(await migratedTemplate(process.env['TEST_DATABASE_URL'] ?? ''));
+  const cluster = await startCluster(count, { DATABASE_URL: database.url }).catch(async (cause: unknown) => {
+    await database[Symbol.asyncDispose]();
+    throw cause;
+  });
+  const db = new pg.Pool({ connectionString: database.url, max: 2 });
+  // Ended with the database, also when the test fails.
+  db.on('error', () => undefined);
+  const ada = { username: 'ada', password: goodPassword };
+  const { tokens } = await clientFor(cluster.members[0]?.url ?? '').auth.signup.mutate(ada);
+  return {
+    url: database.url,
+    cluster,
+    db,
+    token: tokens.accessToken,
+    [Symbol.asyncDispose]: async () => {
+      await cluster[Symbol.asyncDispose]();
+      await db.end();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
 
 /** Starts `count` processes at once on a database, each with a port and a data folder of its own. */
 export async function startCluster(

@@ -180,7 +180,12 @@ export class KillLoad implements AsyncDisposable {
       Promise.all(clients.map((client) => client.prompts.list.query({ limit: 1, filter: { status: 'pending' } })));
     const hasEnded = async (): Promise<true | undefined> =>
       (await pending()).every(({ items }) => items.length === 0) ? true : undefined;
-    await until('every prompt to have an end', hasEnded, 30_000);
+    await until('every prompt to have an end', hasEnded, 30_000).catch(async (cause: unknown) => {
+      const sql = `SELECT id, lease_owner, lease_expires_at - now() AS left, is_pushed FROM prompt WHERE status = 'pending'`;
+      const { rows } = await withRaw(db, (session) => session.query(sql));
+      const logged = this.program.output.stdout.slice(-4_000);
+      throw new Error(`${rows.length} pending, ${JSON.stringify(rows.slice(0, 3))}\n${logged}`, { cause });
+    });
     await this.stop();
     const read = <Row extends object>(sql: string): Promise<Row[]> =>
       withRaw(db, async (session) => (await session.query<Row>(sql)).rows);

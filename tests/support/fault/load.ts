@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Ledger } from './ledger.js';
+import type { Ledger, Verdict } from './ledger.js';
 
 /** Nobody waits longer for an answer; a call that ends here hung. */
 const hangMs = 30_000;
@@ -149,6 +149,16 @@ export function countCodes(calls: readonly LoadCall[]): Record<string, number> {
   for (const { code } of calls) counts[code] = (counts[code] ?? 0) + 1;
   return counts;
 }
+
+/** What a load came to, for `record`: what was found whole beforehand, and what was refused as it must be. */
+export const loadFigures = (verdict: Verdict, calls: readonly LoadCall[]): Record<string, number> => ({
+  sent: verdict.sent,
+  acknowledged: verdict.acknowledged,
+  lost: verdict.lost.length,
+  doubled: verdict.doubled.length,
+  refused: countCodes(calls)['SERVICE_UNAVAILABLE'] ?? 0,
+  'longest call ms': longestMs(calls),
+});
 
 /** The longest of some durations, in whole milliseconds. */
 export const longestMs = (calls: readonly { durationMs: number }[]): number =>

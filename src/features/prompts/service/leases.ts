@@ -1,4 +1,4 @@
-import { appendEvents } from '../../../platform/events/outbox.js';
+import { appendEvents, type NewEvent } from '../../../platform/events/outbox.js';
 import type { Tx } from '../../../platform/db/database.js';
 import { type InterruptedPrompt, LeaseStore } from '../store/leases.js';
 import { leaseSeconds, PromptWrites } from '../store/writes.js';
@@ -9,6 +9,15 @@ import type { Generations } from './generations.js';
 /** A third of a lease: two renewals may fail before it ends. */
 const intervalMs = (leaseSeconds / 3) * 1_000;
 
+/** Prompts that one sweep ends: its transaction holds up those who write them. */
+const sweptAtOnce = 100;
+
+const interrupted = {
+  kind: 'interrupted',
+  message: 'The process that asked the model ended before the answer.',
+  details: {},
+};
+
 /** Keeps the leases of this process's pending prompts, and ends prompts whose process fell silent. */
 export class PromptLeases {
   readonly #deps: PromptDeps;
@@ -16,6 +25,7 @@ export class PromptLeases {
   readonly #store: LeaseStore;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
+  #isClosing = false;
   #unheed: (() => Promise<void>) | undefined;
   /** The database did not answer the last time: leases ended meanwhile, and their owners are there to renew them. */
   #wasAway = false;
@@ -36,17 +46,19 @@ export class PromptLeases {
 
   /** Stops, after what runs. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     clearInterval(this.#timer);
     await this.#unheed?.();
     await this.#running;
   }
 
-  /** Ends every prompt past its lease as `failed`, with the reason `interrupted`. Answers how many. */
+  /** Ends up to 100 prompts past their lease as `failed`, with the reason `interrupted`. Answers how many. */
   async sweep(): Promise<number> {
+    const responseIds = Array.from({ length: sweptAtOnce }, () => this.#deps.ids.uuid());
     const count = await this.#deps.db.transaction(async (tx) => {
-      const interrupted = await this.#store.expire(tx);
-      for (const prompt of interrupted) await this.#end(tx, prompt);
-      return interrupted.length;
+      const ended = await this.#store.expire(tx, { responseIds, error: interrupted });
+      await appendEvents(tx, await this.#eventsOf(tx, ended));
+      return ended.length;
     });
     if (count > 0) {
       this.#deps.observer.onInterrupted(count);
@@ -59,7 +71,8 @@ export class PromptLeases {
     this.#running = this.#running.then(async () => {
       try {
         await this.#renew();
-        if (!this.#wasAway) await this.sweep();
+        // A process that fell silent with thousands of prompts leaves more than one sweep takes.
+        if (!this.#wasAway) while ((await this.sweep()) === sweptAtOnce && !this.#isClosing);
         this.#wasAway = false;
       } catch (cause) {
         this.#wasAway = true;
@@ -79,38 +92,16 @@ export class PromptLeases {
     for (const [promptId, generation] of running) if (!own.has(promptId)) generation.cancel();
   }
 
-  async #end(tx: Tx, prompt: InterruptedPrompt): Promise<void> {
-    const writes = new PromptWrites(tx, tenantOf(this.#deps.spaces.active(), prompt.projectId));
-    await writes.insertResponse({
-      ...noFigures,
-      id: this.#deps.ids.uuid(),
-      promptId: prompt.id,
-      model: prompt.model ?? 'unknown',
-      error: { kind: 'interrupted', message: 'The process that asked the model ended before the answer.', details: {} },
-    });
-    const row = await writes.get(prompt.id);
-    if (row === null || !prompt.isPushed) return;
-    const event = {
-      projectId: prompt.projectId,
-      kind: 'prompt.failed' as const,
-      promptId: prompt.id,
-      view: promptView(row),
-    };
-    await appendEvents(tx, [event]);
+  /** What the feed is told of prompts that ended, those that nobody keeps out of it. */
+  async #eventsOf(tx: Tx, ended: readonly InterruptedPrompt[]): Promise<NewEvent[]> {
+    const events: NewEvent[] = [];
+    const told = ended.filter(({ isPushed }) => isPushed);
+    for (const projectId of new Set(told.map((prompt) => prompt.projectId))) {
+      const ids = told.filter((prompt) => prompt.projectId === projectId).map(({ id }) => id);
+      const rows = await new PromptWrites(tx, tenantOf(this.#deps.spaces.active(), projectId)).byIds(ids);
+      for (const row of rows)
+        events.push({ projectId, kind: 'prompt.failed', promptId: row.id, view: promptView(row) });
+    }
+    return events;
   }
 }
-
-/** Nothing is known of a call whose process is gone. */
-const noFigures = {
-  text: '',
-  provider: 'unknown',
-  finishReason: null,
-  inputTokens: null,
-  outputTokens: null,
-  totalTokens: null,
-  cachedInputTokens: null,
-  isEstimated: false,
-  costUsd: null,
-  latencyMs: 0,
-  timeToFirstTokenMs: null,
-};

@@ -1,12 +1,17 @@
 import type { Database, Tx } from '../../../platform/db/database.js';
-import { leaseSeconds } from './writes.js';
+import { leaseSeconds, type NewResponse } from './writes.js';
 
 /** A prompt whose process fell silent. */
 export interface InterruptedPrompt {
   id: string;
   projectId: string;
-  model: string | null;
   isPushed: boolean;
+}
+
+/** How prompts past their lease end: the ids of their responses, one for each that may end, and what those say. */
+export interface Interruption {
+  responseIds: readonly string[];
+  error: NonNullable<NewResponse['error']>;
 }
 
 /** Its payload is a prompt's id. */
@@ -43,13 +48,23 @@ export class LeaseStore {
     return this.#db.listen(holdChannel, onHold);
   }
 
-  /** Marks up to 100 prompts past their lease as failed; processes that sweep at once take different ones. */
-  expire(tx: Tx): Promise<InterruptedPrompt[]> {
+  /**
+   * Marks prompts past their lease as failed, as many as there are ids, each with a response that says why; processes that
+   * sweep at once take different ones. Nothing else is known of a call whose process is gone.
+   */
+  expire(tx: Tx, { responseIds, error }: Interruption): Promise<InterruptedPrompt[]> {
     return tx.$queryRaw<InterruptedPrompt[]>`
-      UPDATE prompt SET status = 'failed', lease_owner = NULL, lease_expires_at = NULL, updated_at = now()
-      WHERE id IN (
-        SELECT id FROM prompt WHERE status = 'pending' AND lease_expires_at < now()
-        ORDER BY lease_expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)
-      RETURNING id::text AS "id", project_id::text AS "projectId", model, is_pushed AS "isPushed"`;
+      WITH expired AS (
+        UPDATE prompt SET status = 'failed', lease_owner = NULL, lease_expires_at = NULL, updated_at = now()
+        WHERE id IN (
+          SELECT id FROM prompt WHERE status = 'pending' AND lease_expires_at < now()
+          ORDER BY lease_expires_at LIMIT ${responseIds.length} FOR UPDATE SKIP LOCKED)
+        RETURNING id, project_id, model, is_pushed),
+      numbered AS (SELECT *, row_number() OVER () AS nth FROM expired),
+      answered AS (
+        INSERT INTO response (id, project_id, prompt_id, text, model, provider, latency_ms, error)
+        SELECT r.id, n.project_id, n.id, '', COALESCE(n.model, 'unknown'), 'unknown', 0, ${JSON.stringify(error)}::jsonb
+        FROM numbered n JOIN unnest(${[...responseIds]}::uuid[]) WITH ORDINALITY AS r(id, nth) USING (nth))
+      SELECT id::text AS "id", project_id::text AS "projectId", is_pushed AS "isPushed" FROM expired`;
   }
 }

@@ -3,7 +3,7 @@ import type { Prisma } from '../../../platform/db/generated/client.js';
 import { toVectorLiteral } from '../../../platform/db/vector.js';
 import type { UpdatePromptInput } from '../schema.js';
 import type { PromptRow, ResponseRow } from '../view.js';
-import { getPrompt, isServing, type Tenant } from './statements.js';
+import { getPrompt, isServing, promptsByIds, type Tenant } from './statements.js';
 
 /** How long a process may be silent before its pending prompts count as interrupted; in database time. */
 export const leaseSeconds = 30;
@@ -137,5 +137,10 @@ export class PromptWrites {
   async get(id: string): Promise<PromptRow | null> {
     const [row] = await this.#tx.$queryRaw<PromptRow[]>(getPrompt(this.#tenant, id));
     return row ?? null;
+  }
+
+  /** Some prompts as this transaction sees them, in no order. */
+  byIds(ids: readonly string[]): Promise<PromptRow[]> {
+    return this.#tx.$queryRaw<PromptRow[]>(promptsByIds(this.#tenant, ids));
   }
 }

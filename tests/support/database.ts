@@ -54,8 +54,10 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return serverUrl === undefined ? createEmbedded() : createOnServer(serverUrl);
 }
 
-/** A folder under the system's temporary one, or another, gone with its scope. */
-export async function createTestFolder(under = tmpdir()): Promise<{ path: string } & AsyncDisposable> {
+/** A folder under the one for tests (see vitest.config.ts), or another, gone with its scope. */
+export async function createTestFolder(
+  under = process.env['TEST_FOLDERS'] ?? tmpdir(),
+): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(under, 'promptwell-test-'));
   return {
     path,

@@ -24,12 +24,21 @@ const vectorsOf = (service: TestService) =>
 const allIndexed = async (service: TestService): Promise<true | undefined> =>
   (await vectorsOf(service)).every(({ vectors }) => vectors > 0) ? true : undefined;
 
-/** Answers each time that a thread asks about a text with the next of `actions`, then with `go`. */
-async function play(script: Script, name: string, actions: readonly Action[]): Promise<void> {
-  for (const [index, action] of [...actions, 'go' as const].entries()) {
-    await script.reached(name, index + 1);
-    script.answer(name, action);
+/**
+ * Answers each time that a thread asks about a text with the next of `actions`, then with `go`, until `over`: a text that
+ * was embedded is asked about again when a later one of its batch kills the thread.
+ */
+async function play(script: Script, name: string, { actions, over }: Play): Promise<void> {
+  for (let time = 1; ; time += 1) {
+    const isOver = await Promise.race([script.reached(name, time).then(() => false), over.then(() => true)]);
+    if (isOver) return;
+    script.answer(name, actions[time - 1] ?? 'go');
   }
+}
+
+interface Play {
+  actions: readonly Action[];
+  over: Promise<void>;
 }
 
 describe('a thread that embeds', () => {
@@ -43,18 +52,33 @@ describe('a thread that embeds', () => {
       const ada = await service.signUp();
       // Threads started from now on have a heap of 64 MB, as `--max-old-space-size=64` gives.
       setFlagsFromString('--max-old-space-size=64');
-      const faults: Action[][] = [['die'], ['freeze'], ['fill'], ['throw'], ['die', 'die'], ['freeze', 'throw'], []];
+      const once: Action[][] = [['die'], ['freeze'], ['fill'], ['throw'], []];
+      // A third failure, were it a neighbour's, would end them: they have no neighbours.
+      const twice: Action[][] = [
+        ['die', 'die'],
+        ['freeze', 'throw'],
+      ];
       const told = { die: 0, freeze: 0, fill: 0, throw: 0 };
-      const outcomes = await inTurns(rounds(14, 100), 4, async (index) => {
+      let end = (): void => undefined;
+      const over = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      const plays: Promise<void>[] = [];
+      const under = (faults: Action[][]) => async (index: number) => {
         const actions = faults[index < faults.length ? index : run.between(0, faults.length - 1)] ?? [];
         for (const action of actions) told[action as keyof typeof told] += 1;
-        const played = play(script, `n${index}`, actions);
-        const outcome = await asked(ledger, ada.client, { text: `ask:n${index}` });
-        await asked(ledger, ada.client, { text: `neighbour ${index}` });
-        await played;
+        const name = `${faults === once ? 'once' : 'twice'} ${index}`;
+        plays.push(play(script, name, { actions, over }));
+        const outcome = await asked(ledger, ada.client, { text: `ask:${name}` });
+        await asked(ledger, ada.client, { text: `neighbour of ${name}` });
         return outcome;
-      });
+      };
+      const outcomes = await inTurns(rounds(10, 90), 4, under(once));
       await until('the indexer to be done', () => allIndexed(service), 60_000);
+      outcomes.push(...(await inTurns(rounds(2, 10), 1, under(twice))));
+      await until('the indexer to be done', () => allIndexed(service), 60_000);
+      end();
+      await Promise.all(plays);
       const rows = await vectorsOf(service);
       expect(rows.filter(({ vectors, status }) => vectors !== 1 || status !== 'completed')).toEqual([]);
       const slowestMs = Math.max(...outcomes.map(({ durationMs }) => durationMs));

@@ -8,7 +8,7 @@ import type { Tenant } from '../store/statements.js';
 /** Prompts of one statement, and their characters: a statement of so much takes some ten milliseconds. */
 const groupItems = 64;
 const groupCharacters = 262_144;
-/** Statements of one project at once: with one, two callers would wait for each other's commits; three gained nothing. */
+/** Statements of one project at once: with one, two callers would wait for each other's commits. */
 const groupsAtOnce = 2;
 
 interface Item {

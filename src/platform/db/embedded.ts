@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { Config } from '../../config.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { Ids } from '../../kernel/ids.js';
+import { inTime } from '../../kernel/in-time.js';
 import { aloneEmbedded } from './alone.js';
 import { addBackup, observed, readBackups } from './backups.js';
 import { ChangeTimer } from './change-timer.js';
@@ -136,12 +137,19 @@ async function serve(deps: ServeDeps): Promise<Engine> {
     listen: (channel, onWake) => bell.listen(pool, channel, onWake),
     alone: (_, work) => aloneEmbedded(pool, (connection) => keeper.long(() => work(connection))),
     close: async (outOfTime) => {
-      const change = await upkeep.finish();
-      await pool.end();
-      if (await keeper.close()) {
+      const closing = async () => {
+        const change = await upkeep.finish();
+        await pool.end();
+        return { change, isClosed: await keeper.close() };
+      };
+      const closed = await inTime(closing(), outOfTime);
+      if (closed === null) {
+        deps.log.warn({}, 'closing left no time to close the database; its next start replays its log');
+        await keeper.end();
+      } else if (closed.isClosed) {
         await removeOpenMark(deps.folder);
         // Of a folder that is closed already: no backup keeps it from that, however slow.
-        if (change !== undefined) await upkeep.backUpClosed(change, outOfTime);
+        if (closed.change !== undefined) await upkeep.backUpClosed(closed.change, outOfTime);
       }
       await unlock();
     },

@@ -92,11 +92,21 @@ export class ThreadKeeper {
 
   /** Closes the folder and ends the thread, whichever serves by now. Answers whether the folder was closed. */
   async close(): Promise<boolean> {
+    this.#stopKeeping();
+    await this.#reopening;
+    return this.#thread.close();
+  }
+
+  /** Ends the thread at once, as a kill would: what was acknowledged is in its files. */
+  async end(): Promise<void> {
+    this.#stopKeeping();
+    await this.#thread.end();
+  }
+
+  #stopKeeping(): void {
     this.#isClosing = true;
     clearInterval(this.#ticks);
     this.#stopWaiting();
-    await this.#reopening;
-    return this.#thread.close();
   }
 
   #heed(thread: PgliteThread): void {

@@ -146,7 +146,9 @@ async function expectWhole(scene: Scene): Promise<ReturnType<Ledger['verdict']>>
   const stored = await scene.stored();
   const verdict = scene.ledger.verdict(stored);
   expect(verdict).toMatchObject({ lost: [], doubled: [], unknown: [] });
-  expect(stored.filter(({ status }) => status !== 'completed')).toEqual([]);
+  const unended = stored.filter(({ status }) => status !== 'completed');
+  const told = scene.service.output.stdout.split('\n').filter((line) => unended.some(({ id }) => line.includes(id)));
+  expect(unended, told.join('\n')).toEqual([]);
   const createdIds = (): string[] =>
     scene.follower.items.filter(({ kind }) => kind === 'prompt.created').flatMap(({ prompt }) => prompt?.id ?? []);
   await until('every prompt in the feed', () => {

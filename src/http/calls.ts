@@ -1,5 +1,6 @@
 import { type AnyTRPCProcedure, type AnyTRPCRouter, getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Fault } from '../kernel/fault.js';
 import type { Context } from '../rpc/context.js';
 import { type ErrorShape, errorShape } from '../rpc/faults.js';
 import { limits } from './limits.js';
@@ -119,19 +120,20 @@ export async function answerCalls(
   const context = deps.createContext();
   const signal = untilGone(reply);
   const results = await Promise.all(calls.map((call, batchIndex) => run(call, { context, signal, batchIndex, type })));
-  const answers = results.map((result): Answer => {
-    if ('data' in result) return { result };
+  const answers = withinLength(results, (result): Answer => {
+    if (!('error' in result)) return { result: { data: result.data } };
     deps.onError(result);
     return { error: errorShape(result.error, result.path, context.requestId) };
   });
   const errors = results.flatMap((result) => ('error' in result ? result.error : []));
+  const texts = answers.map(({ text }) => text);
   return (
     reply
-      .code(statusOf(answers))
+      .code(statusOf(answers.map(({ answer }) => answer)))
       .headers({ vary: 'trpc-accept, accept', 'content-type': 'application/json', ...deps.headersFor(errors) })
       // Ready text: Fastify would add a charset to the type, and bytes would leave in a second, dearer write.
       .serializer(String)
-      .send(JSON.stringify(isBatch ? answers : answers[0]))
+      .send(isBatch ? `[${texts.join(',')}]` : texts[0])
   );
 }
 
@@ -144,12 +146,44 @@ interface Running {
   type: PlainCalls['type'];
 }
 
-type Outcome = { data: unknown } | { error: TRPCError; path: string };
+type Outcome = { path: string; data: unknown } | { path: string; error: TRPCError };
+
+interface Written {
+  answer: Answer;
+  text: string;
+}
+
+/** Writes the answers as text; one that no longer fits into `limits.answerCharacters` becomes a refusal. */
+function withinLength(results: readonly Outcome[], answerOf: (result: Outcome) => Answer): Written[] {
+  let left: number = limits.answerCharacters;
+  return results.map((result) => {
+    const answer = answerOf(result);
+    const text = textOf(answer);
+    if (text !== null && text.length <= left) {
+      left -= text.length;
+      return { answer, text };
+    }
+    const refusal = answerOf({ path: result.path, error: getTRPCErrorFromUnknown(tooLong) });
+    return { answer: refusal, text: JSON.stringify(refusal) };
+  });
+}
+
+/** Null when it is longer than any text can be. */
+function textOf(answer: Answer): string | null {
+  try {
+    return JSON.stringify(answer);
+  } catch (cause) {
+    if (cause instanceof RangeError) return null;
+    throw cause;
+  }
+}
+
+const tooLong = new Fault('tooLarge', 'The answers of this request are too long together: ask for less at once.');
 
 async function run(call: Call, { context, signal, batchIndex, type }: Running): Promise<Outcome> {
   const { path, procedure, getRawInput } = call;
   try {
-    return { data: await procedure({ path, getRawInput, ctx: context, type, signal, batchIndex }) };
+    return { path, data: await procedure({ path, getRawInput, ctx: context, type, signal, batchIndex }) };
   } catch (cause) {
     return { error: getTRPCErrorFromUnknown(cause), path };
   }

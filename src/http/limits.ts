@@ -6,6 +6,10 @@
 export const limits = {
   bodyBytes: 1_048_576,
   batchCalls: 10,
+  /** Longest text that answers one request, in characters: a longer one is refused, call by call. */
+  answerCharacters: 67_108_864,
+  /** A reader who takes nothing of a long answer for so long, or for twice as long, is cut off. */
+  answerStallMs: 5_000,
   /** A batch of ten names, each of at most 64 characters, with room. */
   pathCharacters: 2_000,
   headersTimeoutMs: 10_000,

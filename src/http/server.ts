@@ -42,6 +42,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   // After the sockets' own hook, which marks upgrades: an unmarked one that is refused would stay open for ever.
   guardRequests(server, door);
   acceptOnlyJson(server);
+  cutStalledReaders(server);
   await server.register(helmet);
   await server.register(cors, { origin: [...config.corsOrigins], maxAge: 600 });
   mountTrpc(server, door, sockets);
@@ -70,6 +71,16 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
       await closed;
     },
   };
+}
+
+/** An answer that nobody reads stays in memory: its connection has so long to take something of it. */
+function cutStalledReaders(server: FastifyInstance): void {
+  server.addHook('onSend', async (_request, reply, payload) => {
+    const isLong = typeof payload === 'string' && payload.length > limits.socketHighWaterBytes;
+    // Node counts only time in which nothing is taken, and sets another time once all is sent.
+    if (isLong) reply.raw.socket?.setTimeout(limits.answerStallMs);
+    return payload;
+  });
 }
 
 function boundedServer({ config, ids }: HttpDeps): FastifyInstance {

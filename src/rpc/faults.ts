@@ -45,14 +45,22 @@ const maxPathLength = 200;
 function schemaIssues(cause: unknown): Issue[] | null {
   if (!(cause instanceof Error) || !('issues' in cause) || !Array.isArray(cause.issues)) return null;
   const issues: Issue[] = [];
-  for (const issue of cause.issues as { path?: PropertyKey[]; message?: string; code?: string; keys?: string[] }[]) {
+  // Cut before anything is made of it: an input may be wrong in a hundred thousand places.
+  for (const issue of (cause.issues as SchemaIssue[]).slice(0, maxIssues)) {
     const path = (issue.path ?? []).map(String);
     if (issue.code === 'unrecognized_keys')
-      for (const key of issue.keys ?? [])
+      for (const key of (issue.keys ?? []).slice(0, maxIssues))
         issues.push({ path: dotted([...path, key]), message: 'is not a known field' });
     else issues.push({ path: dotted(path), message: issue.message ?? 'does not fit' });
   }
   return issues.slice(0, maxIssues);
+}
+
+interface SchemaIssue {
+  path?: PropertyKey[];
+  message?: string;
+  code?: string;
+  keys?: string[];
 }
 
 /** Keys are the caller's: an answer must not grow with them. */

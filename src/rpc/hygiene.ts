@@ -3,6 +3,12 @@ import { invalidField } from '../kernel/fault.js';
 /** Deeper JSON is refused: jsonb of depth 8 000 is dropped without an error by the embedded engine (measured). */
 export const maxInputDepth = 64;
 
+/**
+ * Most values of an input, keys of objects and items of arrays counted: a schema looks at each of them on the main thread.
+ * Ten times what a metadata of 16 kB can hold; an import holds a thousand prompts.
+ */
+const maxValues = { import: 100_000, other: 10_000 } as const;
+
 /** Fields are named down to this depth, that of `items.0.responses.0.error.message`; what lies deeper by what holds it. */
 const namedDepth = 6;
 /** The longest name of a field in an answer. */
@@ -10,16 +16,17 @@ const maxPathLength = 200;
 
 /**
  * Refuses what no schema should ever see: text that Postgres cannot store verbatim (NUL, lone surrogates), keys that
- * reach prototypes, and nesting beyond `maxInputDepth`.
+ * reach prototypes, nesting beyond `maxInputDepth`, and more values than any good input of its `kind` has.
  *
- * Cost: one walk without recursion over the parsed input, bounded by the body limit. Faults: `invalid` naming the field.
+ * Cost: one walk without recursion over the parsed input, bounded by that number. Faults: `invalid` naming the field.
  */
-export function refuseUnstorable(input: unknown): void {
+export function refuseUnstorable(input: unknown, kind: keyof typeof maxValues = 'other'): void {
+  const room = { most: maxValues[kind], left: maxValues[kind] as number };
   const waiting: Part[] = [{ value: input, key: '', depth: 0, within: null }];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (typeof next.value === 'string') refuseText(next.value, next);
     else if (typeof next.value === 'object' && next.value !== null)
-      for (const part of partsOf(next.value, next)) waiting.push(part);
+      for (const part of partsOf(next.value, next, room)) waiting.push(part);
   }
 }
 
@@ -33,21 +40,24 @@ interface Part {
 }
 
 /** What could hold something bad in an object or array. */
-function partsOf(whole: object, within: Part): Part[] {
+function partsOf(whole: object, within: Part, room: { most: number; left: number }): Part[] {
   const depth = within.depth + 1;
   if (depth > maxInputDepth) throw invalidField(pathOf(within), `is nested deeper than ${maxInputDepth} levels`);
-  if (Array.isArray(whole)) {
-    const parts: Part[] = [];
-    for (const [key, value] of (whole as unknown[]).entries())
-      if (mayHoldText(value)) parts.push({ value, key, depth, within });
-    return parts;
+  const keys = Array.isArray(whole) ? whole.keys() : Object.keys(whole);
+  const parts: Part[] = [];
+  for (const key of keys) {
+    room.left -= 1;
+    if (room.left < 0) throw invalidField(pathOf(within), `is part of an input of more than ${room.most} values`);
+    const part = { value: (whole as Record<string | number, unknown>)[key], key, depth, within };
+    if (typeof key === 'string') refuseKey(key, part);
+    if (mayHoldText(part.value)) parts.push(part);
   }
-  return Object.entries(whole).map(([key, value]: [string, unknown]) => {
-    const part = { value, key, depth, within };
-    if (key === '__proto__') throw invalidField(pathOf(part), 'has a key named __proto__');
-    refuseText(key, part);
-    return part;
-  });
+  return parts;
+}
+
+function refuseKey(key: string, part: Part): void {
+  if (key === '__proto__') throw invalidField(pathOf(part), 'has a key named __proto__');
+  refuseText(key, part);
 }
 
 const mayHoldText = (value: unknown): boolean =>

@@ -32,8 +32,8 @@ const measured = t.procedure
     }
   });
 
-const clean = t.middleware(async ({ getRawInput, next }) => {
-  refuseUnstorable(await getRawInput());
+const clean = t.middleware(async ({ getRawInput, path, next }) => {
+  refuseUnstorable(await getRawInput(), path === 'prompts.import' ? 'import' : 'other');
   return next();
 });
 

@@ -208,7 +208,7 @@ describe('forms of JSON as raw bytes', () => {
       'the same, escaped': 'BAD_REQUEST __proto__',
       'deep and closed': 'BAD_REQUEST 0.0.0.0.0.0',
       'deeper and closed': 'BAD_REQUEST a.a.a.a.a.a',
-      'many keys': 'BAD_REQUEST text',
+      'many keys': 'BAD_REQUEST',
       'many values': 'BAD_REQUEST',
       'one key many times': 'BAD_REQUEST text',
     });

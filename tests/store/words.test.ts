@@ -25,7 +25,7 @@ import {
 vi.setConfig({ testTimeout: 120_000 });
 
 const ids = systemIds(() => systemClock.nowMs());
-const projects = [ids.uuid(), ids.uuid()] as const;
+const projects = [ids.uuid(), ids.uuid(), ids.uuid()] as const;
 const tenant: Tenant = { projectId: projects[0], spaceId: 1, dimensions: 8 };
 let test_: TestDatabase;
 
@@ -52,6 +52,8 @@ beforeAll(async () => {
     );
   }
   await test_.db.read('ANALYZE prompt', []);
+  // Nothing is known of this one.
+  await store(test_.db, projects[2], 'the common word');
 });
 afterAll(() => test_[Symbol.asyncDispose]());
 
@@ -81,6 +83,12 @@ test('words are looked up in their own index or in the project’s, never in the
     wordRows({ ...tenant, projectId: projects[1] }, search({ seekers: ['rare7'] })),
   ];
   for (const statement of statements) expect(await plan(statement)).not.toContain('Seq Scan on prompt');
+  // Also of a project that the statistics do not know: unpacking each of its texts for each word took seconds.
+  const unknown = { ...tenant, projectId: projects[2] };
+  for (const statement of [askedWords(unknown, 'a common word, rare7', 1_001), wordRows(unknown, search({}))])
+    expect(
+      (await plan(statement)).match(/Index Scan using prompt_\w+ on prompt|Bitmap Index Scan on prompt_words_idx/),
+    ).toEqual(expect.arrayContaining(['Bitmap Index Scan on prompt_words_idx']));
   expect(await plan(wordRows({ ...tenant, projectId: projects[1] }, search({ seekers: ['rare7'] })))).toContain(
     'prompt_words_idx',
   );

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { keyScopes } from '../../kernel/access.js';
 import { auditActions } from '../../kernel/audit-actions.js';
+import { instantHint, isInstant } from '../../kernel/instant.js';
 
 /** Source: issue 2 section 3. Unique without regard to case. */
 const Username = z.string().regex(/^[A-Za-z0-9_.@+-]{3,64}$/, 'must be 3 to 64 characters of A-Z a-z 0-9 _ . @ + -');
@@ -70,7 +71,7 @@ export const CreateApiKeyInput = z.strictObject({
     .min(1)
     .max(keyScopes.length)
     .refine((scopes) => new Set(scopes).size === scopes.length, { message: 'must not repeat a scope' }),
-  expiresAt: z.iso.datetime({ offset: true }).exactOptional(),
+  expiresAt: z.iso.datetime({ offset: true }).refine(isInstant, instantHint).exactOptional(),
 });
 /** Input of `apiKeys.create`. */
 export type CreateApiKeyInput = z.infer<typeof CreateApiKeyInput>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { instantHint, isInstant } from '../../kernel/instant.js';
 
 /** Longest prompt, in UTF-16 code units: at most 600 kB of JSON, under the body limit. */
 export const maxTextLength = 100_000;
@@ -49,11 +50,10 @@ export type CreatePromptInput = z.infer<typeof CreatePromptInput>;
 export const maxImportItems = 1_000;
 const maxImportResponses = 32;
 
-const count = z.int().min(0).max(2_147_483_647).exactOptional();
-const then = z.iso
-  .datetime({ offset: true })
-  .refine((time) => Date.parse(time) >= 0, 'must not lie before 1970')
-  .exactOptional();
+/** Twice it is still an integer of the database. */
+const count = z.int().min(0).max(1_000_000_000).exactOptional();
+const instant = z.iso.datetime({ offset: true }).refine(isInstant, instantHint);
+const then = instant.refine((time) => Date.parse(time) >= 0, 'must not lie before 1970').exactOptional();
 
 /** An answer that an imported prompt came with. What is not known is left out; `latencyMs` counts as 0 then. */
 const ImportedResponse = z.strictObject({
@@ -141,8 +141,8 @@ export const PromptFilter = z.strictObject({
   tag: label(64).exactOptional(),
   userId: id.exactOptional(),
   conversationId: label(200).exactOptional(),
-  createdFrom: z.iso.datetime({ offset: true }).exactOptional(),
-  createdTo: z.iso.datetime({ offset: true }).exactOptional(),
+  createdFrom: instant.exactOptional(),
+  createdTo: instant.exactOptional(),
   text: z.string().min(1).max(256).exactOptional(),
 });
 export type PromptFilter = z.infer<typeof PromptFilter>;
@@ -251,7 +251,10 @@ export interface PromptView {
   updatedAt: string;
 }
 
-/** A page, newest first; `nextCursor` is null on the last. */
+/**
+ * A page, newest first; `nextCursor` is null on the last. One of long prompts holds fewer than were asked for: some two
+ * million characters, or one prompt.
+ */
 export interface Page<Item> {
   items: Item[];
   nextCursor: string | null;

@@ -22,7 +22,9 @@ const kindOfSqlState: Readonly<Record<string, FaultKind>> = {
   '22P05': 'invalid',
   '22P02': 'invalid',
   '22003': 'invalid',
+  '22007': 'invalid',
   '22008': 'invalid',
+  '22009': 'invalid',
   '22000': 'invalid',
   '2201W': 'invalid',
   '54000': 'invalid',
@@ -56,9 +58,9 @@ const kindOfPrismaCode: Readonly<Record<string, FaultKind>> = {
   P2037: 'overloaded',
 };
 
-/** Errors of sockets, pg and its pool: plain errors, known by their code or text alone. */
+/** Errors of sockets, pg and its pool, and Prisma's words for those in raw queries: known by their code or text alone. */
 const awayPattern =
-  /\b(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNABORTED|ERR_STREAM_DESTROYED|ERR_STREAM_WRITE_AFTER_END)\b|timeout exceeded when trying to connect|Connection terminated|not queryable|Cannot use a pool after calling end|Client was closed|thread of the embedded database has ended/i;
+  /\b(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNABORTED|ERR_STREAM_DESTROYED|ERR_STREAM_WRITE_AFTER_END)\b|timeout exceeded when trying to connect|Connection terminated|not queryable|Cannot use a pool after calling end|Client was closed|Server has closed the connection|Can't reach database server|Operation has timed out|Too many database connections opened|thread of the embedded database has ended/i;
 
 /** pg's own deadline for an answer. */
 const slowPattern = /Query read timeout/;

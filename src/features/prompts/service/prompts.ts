@@ -25,6 +25,7 @@ import { embedText, inServingSpace, type PromptDeps, tenantOf } from './deps.js'
 import type { GenerationEnd } from './generation.js';
 import type { Generations } from './generations.js';
 import { importPrompts } from './import.js';
+import { pageOf } from './page.js';
 import { removePrompts } from './removal.js';
 import { findSimilar } from './similarity.js';
 import { PromptStreaming, type StreamCaller, type StreamItem } from './streaming.js';
@@ -95,9 +96,12 @@ export class PromptService {
   async list(access: ProjectAccess, { cursor, limit, filter }: ListPromptsInput): Promise<Page<PromptView>> {
     const seal = { field: 'cursor', scope: `${access.projectId}:${requestHash(filter)}` };
     const before = cursor === undefined ? null : this.#deps.cursors.open(seal, cursor);
-    const rows = await this.#reads(access).list({ filter, before, limit: limit + 1 });
-    const items = rows.slice(0, limit).map(promptView);
-    const last = rows.length > limit ? items.at(-1) : undefined;
+    const reads = this.#reads(access);
+    const { rows, hasMore } = await pageOf(limit, (page) =>
+      reads.list({ filter, before: page.after ?? before, limit: page.rows }),
+    );
+    const items = rows.map(promptView);
+    const last = hasMore ? items.at(-1) : undefined;
     return { items, nextCursor: last === undefined ? null : this.#deps.cursors.seal(seal, last.id) };
   }
 

@@ -15,7 +15,7 @@ const prismaError = (code: string, originalCode?: string): Error =>
 
 describe('a database error', () => {
   it.each([
-    ['22021 22P05 22P02 22003 22008 22000 2201W 54000 54001', 'invalid'],
+    ['22021 22P05 22P02 22003 22007 22008 22009 22000 2201W 54000 54001', 'invalid'],
     ['23505 40001 40P01', 'conflict'],
     ['57014', 'timeout'],
     ['53100 53300 57P01 57P03 08000 08006 08P01', 'overloaded'],
@@ -49,6 +49,9 @@ describe('a database error', () => {
     expect(kindOf(withCode('ERR_STREAM_DESTROYED', 'Cannot call write after a stream was destroyed'))).toBe(
       'overloaded',
     );
+    // Prisma's words for a connection that broke in the middle of a raw query of a transaction: F04 met them once an hour.
+    for (const words of ['Server has closed the connection.', "Can't reach database server at db:5432"])
+      expect(kindOf(withCode('P2010', `Raw query failed. Code: \`N/A\`. Message: \`${words}\``))).toBe('overloaded');
     expect(kindOf(new Error('Query read timeout'))).toBe('timeout');
     expect(kindOf(withCode('P2028', 'A query cannot be executed on an expired transaction.'))).toBe('timeout');
   });

@@ -70,7 +70,7 @@ export const Environment = z.object({
     .describe('Whether strangers may sign up; the first account always may.'),
   PASSWORD_MIN_LENGTH: integer(8, 128, 12).describe('Shortest password, in characters.'),
   LOGIN_FAILURES_PER_15_MIN: integer(1, 100_000, 10).describe(
-    'Failed log-ins or sign-ups per address and per account.',
+    'Failed log-ins, and sign-ups for a taken name, per address and per account; those that succeed are not counted.',
   ),
   PROMPTS_PER_SECOND: integer(1, 100_000, 1).describe(
     'Prompt creations, and similarity queries, per user (embedded: 20).',

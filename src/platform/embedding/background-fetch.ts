@@ -65,7 +65,9 @@ export class BackgroundFetch {
         const why = cause instanceof ModelFetchError ? cause.message : 'the files cannot be written';
         const message = `the neural model could not be fetched (${why}); next try in ${waitMs / 1_000} s`;
         this.#state = { state: 'waiting', percent: this.#state.percent, message };
-        this.#deps.log.warn({ err: cause, retryMs: waitMs }, 'the neural model could not be fetched; trying again');
+        // Of a mirror that is not there, which is no bug, one line and no stack.
+        const facts = cause instanceof ModelFetchError ? { reason: why } : { err: cause };
+        this.#deps.log.warn({ ...facts, retryMs: waitMs }, 'the neural model could not be fetched; trying again');
         await delay(waitMs, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
       }
     }

@@ -5,6 +5,7 @@ import type { Ids } from '../kernel/ids.js';
 import type { Log } from '../platform/log.js';
 import type { Connection, Context } from '../rpc/context.js';
 import type { OpenCalls } from './open-calls.js';
+import type { QueryTurns } from './turns.js';
 
 /** What every context is made from. */
 export interface ContextDeps {
@@ -18,6 +19,7 @@ export interface ContextDeps {
 /** What contexts are made from once the door stands. */
 export interface ContextSource extends ContextDeps {
   calls: OpenCalls;
+  turns: QueryTurns;
 }
 
 /** The facts of one HTTP request or one WebSocket that a context needs. */
@@ -75,6 +77,7 @@ export function contextOf(deps: ContextSource, caller: Caller): Context {
     watch: (principal, onEnd) => deps.authenticator.watch(principal, onEnd),
     watchAccess: (access, onEnd) => deps.authenticator.watchAccess(access, onEnd),
     enter: () => deps.calls.enter(),
+    inTurn: (userId, query) => deps.turns.take(userId, query),
     onCall: deps.onCall,
     monotonicMs: () => deps.clock.monotonicMs(),
   };

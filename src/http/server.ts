@@ -16,6 +16,7 @@ import { mountMetrics, mountProbes } from './probes.js';
 import { frameworkFault, refuse } from './refusals.js';
 import { Sockets } from './sockets.js';
 import { mountTrpc } from './trpc.js';
+import { QueryTurns } from './turns.js';
 
 /** The door: HTTP and WebSocket on one port. */
 export interface HttpServer {
@@ -30,7 +31,7 @@ export interface HttpServer {
 /** Builds the door over a router. Cost: one Fastify instance; nothing listens before `listen()`. */
 export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   const { config } = deps;
-  const door: Door = { ...deps, calls: new OpenCalls() };
+  const door: Door = { ...deps, calls: new OpenCalls(), turns: new QueryTurns() };
   const sockets = new Sockets({
     socketsPerUser: config.socketsPerUser,
     socketsPerAddress: config.socketsPerAddress,

@@ -1,3 +1,4 @@
+import type { TRPCError } from '@trpc/server';
 import type { Principal, ProjectAccess } from '../kernel/access.js';
 import type { Fault } from '../kernel/fault.js';
 import type { Log } from '../platform/log.js';
@@ -11,6 +12,9 @@ export interface Connection {
   /** Counts a subscription in; answers what counts it out, or null when there are too many already. */
   enter(userId: string): (() => void) | null;
 }
+
+/** How a call ended, as tRPC's middleware tells it. */
+export type Ended = { ok: true } | { ok: false; error: TRPCError };
 
 /** Who is asking, and nothing else: services are not on the context. Over WebSocket it is made once per connection. */
 export interface Context {
@@ -28,6 +32,8 @@ export interface Context {
   watchAccess(access: ProjectAccess, onEnd: (refusal: Fault) => void): () => void;
   /** Counts a call in; answers what counts it out, or null when the service takes no new work. */
   enter(): (() => void) | null;
+  /** Runs a query of a user when it is its turn. Faults: `rateLimited`, `overloaded`. */
+  inTurn<Result extends Ended>(userId: string, query: () => Promise<Result>): Promise<Result>;
   /** Told of every finished call; a subscription counts when it has started. */
   onCall(call: { path: string; code: string; durationMs: number }): void;
   /** Milliseconds that never run backwards; for the durations of calls. */

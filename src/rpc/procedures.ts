@@ -37,11 +37,12 @@ const clean = t.middleware(async ({ getRawInput, path, next }) => {
   return next();
 });
 
-const identified = t.middleware(async ({ ctx, next }) => {
+const identified = t.middleware(async ({ ctx, type, next }) => {
   const principal = await ctx.identify();
   if (principal === null)
     throw new Fault('unauthenticated', 'Sign in first: no credential was sent.', { reason: 'missing' });
-  return next({ ctx: { ...ctx, principal } });
+  const go = () => next({ ctx: { ...ctx, principal } });
+  return type === 'query' ? ctx.inTurn(principal.userId, go) : go();
 });
 
 /** A procedure for anyone. */

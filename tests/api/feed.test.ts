@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws';
 import { TurnedClock } from '../support/clock.js';
 import { engineUnderTest } from '../support/database.js';
-import { follow, openEvents, untilHeard } from '../support/feed.js';
+import { follow, openEvents, untilHeard, untilReadable } from '../support/feed.js';
 import { inParallel, refusalOf } from '../support/prompts.js';
 import { cuttableProxy } from '../support/proxy.js';
 import { startSecond, startService, type TestPerson, type TestService } from '../support/service.js';
@@ -27,19 +27,9 @@ const store = (person: TestPerson, text: string, more: object = {}) =>
   person.client.prompts.create.mutate({ text, generate: false, ...more });
 const storedTwice = (text: string): string[] => [`prompt.created ${text}`, `prompt.completed ${text}`];
 
-/** A transaction of any other test on this server may hold up what is committed: `ready` would then come before it. */
-const untilReadable = (): Promise<true> =>
-  until('the newest event to be readable', async () => {
-    const [newest] = await service.app.db.read<{ isReadable: boolean }>(
-      'SELECT max(xid::text::bigint)::text::xid8 < pg_snapshot_xmin(pg_current_snapshot()) AS "isReadable" FROM event',
-      [],
-    );
-    return newest?.isReadable === true ? true : undefined;
-  });
-
 test('1: ready comes first, alone, and everything committed after it follows', async () => {
   await store(ada, 'before');
-  await untilReadable();
+  await untilReadable(service.app.db);
   const reader = await follow(ada.client);
   expect(reader.items).toMatchObject([{ kind: 'ready' }]);
   await store(ada, 'after');
@@ -108,7 +98,7 @@ describe.skipIf(engineUnderTest === 'embedded')('with other writers in the datab
   };
   test('4: a transaction that commits late is neither skipped nor overtaken', async () => {
     const template = await store(ada, 'template');
-    await untilReadable();
+    await untilReadable(service.app.db);
     const reader = await follow(ada.client);
     const late = await connected();
     await late.query('BEGIN');

@@ -61,8 +61,15 @@ describe.skipIf(engineUnderTest !== 'server' || noOwnPostgres !== null)(
       const run = seededRun('F07 server');
       await using folder = await createTestFolder();
       await using own = await startOwnPostgres({ diskMb: 110 });
+      // What it does to catalogues makes every new connection write a file first, for which there is no room.
+      await own.asAdmin(async (client) => {
+        await client.query('ALTER SYSTEM SET autovacuum = off');
+        await client.query('SELECT pg_reload_conf()');
+      });
       const service = await serveOn({ DATABASE_URL: own.url, DATA_DIR: folder.path, MIGRATE_WITHOUT_BACKUP: 'true' });
       try {
+        // The first connection after the migrations writes that file.
+        await own.asAdmin((client) => client.query('SELECT count(*) FROM prompt'));
         const { token } = await service.signUp();
         const ledger = new Ledger(`${folder.path}/ledger`);
         const probes = watchProbes(service.url);

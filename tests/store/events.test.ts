@@ -5,6 +5,7 @@ import { type EventPosition, isAfter, type StoredEvent } from '../../src/platfor
 import { EventLog } from '../../src/platform/events/log.js';
 import { appendEvents, redactEvents } from '../../src/platform/events/outbox.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { untilReadable } from '../support/feed.js';
 
 const ids = systemIds(() => systemClock.nowMs());
 let database: TestDatabase;
@@ -25,8 +26,8 @@ async function newProject(): Promise<string> {
   await database.db.read(`INSERT INTO project (id, name) VALUES ($1, 'events')`, [id]);
   return id;
 }
-const append = (project: string, promptId: string, count = 1): Promise<void> =>
-  database.db.transaction((tx) =>
+async function append(project: string, promptId: string, count = 1): Promise<void> {
+  await database.db.transaction((tx) =>
     appendEvents(
       tx,
       Array.from({ length: count }, (_, index) => ({
@@ -37,6 +38,8 @@ const append = (project: string, promptId: string, count = 1): Promise<void> =>
       })),
     ),
   );
+  await untilReadable(database.db);
+}
 const everything: EventPosition = { xid: 0n, id: 0n };
 
 test('pages follow each other in the order of their numbers, past 9, 99 and 999, within and across transactions', async () => {

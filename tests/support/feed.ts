@@ -1,4 +1,5 @@
 import type { Inputs, Outputs, PromptwellClient } from '../../src/client.js';
+import type { Database } from '../../src/platform/db/database.js';
 import { until } from './wait.js';
 
 type Prompt = Outputs['prompts']['get'];
@@ -74,3 +75,17 @@ export async function openEvents(url: string, headers: Record<string, string> = 
   };
   return { status: response.status, messages, ended: read().catch(() => undefined), stop: () => stopping.abort() };
 }
+
+/** Resolves when what is committed may be read: a transaction of any other test on this server may hold it up. */
+export const untilReadable = (db: Pick<Database, 'read'>): Promise<true> =>
+  until(
+    'the newest event to be readable',
+    async () => {
+      const [newest] = await db.read<{ isReadable: boolean }>(
+        'SELECT max(xid::text::bigint)::text::xid8 < pg_snapshot_xmin(pg_current_snapshot()) AS "isReadable" FROM event',
+        [],
+      );
+      return newest?.isReadable === true ? true : undefined;
+    },
+    75_000,
+  );

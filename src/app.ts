@@ -128,6 +128,7 @@ async function build(config: Config, options: AppOptions, lifecycle: Lifecycle):
     clock,
     limits: config.limits,
     loginFailuresPer15Min: config.auth.loginFailuresPer15Min,
+    signupsPerHour: config.auth.signupsPerHour,
     onThrottled: observers.onThrottled,
   });
   lifecycle.onClose('throttle', deadlinesMs.small, () => throttle.close());

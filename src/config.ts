@@ -51,7 +51,9 @@ export const Environment = z.object({
   DATABASE_POOL_SIZE: integer(1, 200, 10).describe('Connections of one process to the server engine.'),
   STATEMENT_TIMEOUT_MS: integer(100, 600_000, 10_000).describe('Longest run of one SQL statement.'),
   BACKUP_INTERVAL_MIN: integer(1, 10_080, 15).describe('Minutes between backups of a changed embedded folder.'),
-  BACKUP_KEEP: integer(1, 100, 5).describe('How many backups are kept, and as many made before migrations.'),
+  BACKUP_KEEP: integer(1, 100, 5).describe(
+    'Backups kept, two in five the first of a day; as many made before migrations.',
+  ),
   BACKUP_VERIFY: z
     .enum(['full', 'counts'])
     .default('full')
@@ -72,8 +74,9 @@ export const Environment = z.object({
   LOGIN_FAILURES_PER_15_MIN: integer(1, 100_000, 10).describe(
     'Failed log-ins, and sign-ups for a taken name, per address and per account; those that succeed are not counted.',
   ),
+  SIGNUPS_PER_HOUR: integer(1, 1_000_000, 60).describe('New accounts of one address.'),
   PROMPTS_PER_SECOND: integer(1, 100_000, 1).describe(
-    'Prompt creations, and similarity queries, per user (embedded: 20).',
+    'Prompts and new texts of prompts, and similarity queries, per user (embedded: 20).',
   ),
   PROMPTS_PER_MINUTE: integer(1, 1_000_000, 10).describe('The same per minute (embedded: 600).'),
   PROMPTS_BURST: integer(0, 100_000, 0).describe('Extra calls a minute above the per-second rate (embedded: 100).'),
@@ -227,6 +230,7 @@ const auth = (env: Parsed) => ({
   isSignupOpen: env.SIGNUP === 'open',
   passwordMinLength: env.PASSWORD_MIN_LENGTH,
   loginFailuresPer15Min: env.LOGIN_FAILURES_PER_15_MIN,
+  signupsPerHour: env.SIGNUPS_PER_HOUR,
 });
 
 function limits(env: Parsed, given: Record<string, unknown>) {

@@ -29,6 +29,7 @@ export interface ThrottleDeps {
   clock: Clock;
   limits: Config['limits'];
   loginFailuresPer15Min: number;
+  signupsPerHour: number;
   /** Told of each refusal, for metrics. */
   onThrottled?: (bucket: ThrottleBucket) => void;
 }
@@ -58,6 +59,7 @@ export class Throttle {
   readonly #prompts: Allowances;
   readonly #imports: RateLimiterPostgres;
   readonly #failures: RateLimiterPostgres;
+  readonly #signups: RateLimiterPostgres;
   readonly #cleanUp: ReturnType<typeof setInterval>;
 
   constructor(deps: ThrottleDeps) {
@@ -79,6 +81,7 @@ export class Throttle {
       points: deps.loginFailuresPer15Min,
       duration: failureWindowS,
     });
+    this.#signups = limiter(deps.db, { keyPrefix: 'signups', points: deps.signupsPerHour, duration: 3_600 });
     this.#cleanUp = setInterval(() => void this.#clearExpired(), cleanUpIntervalMs).unref();
   }
 
@@ -126,6 +129,12 @@ export class Throttle {
     } finally {
       if (!hasFailed) for (const key of counted) await this.#giveBack(this.#failures, key);
     }
+  }
+
+  /** Counts a sign-up that may make an account, before its password is hashed. Faults: `rateLimited`. */
+  async countSignup(address: string): Promise<void> {
+    const waitMs = await consume(this.#signups, address);
+    if (waitMs !== null) throw this.#refusal('signup', waitMs);
   }
 
   /** Stops the clearing of expired counts. */

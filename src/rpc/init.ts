@@ -10,6 +10,8 @@ export interface ProcedureMeta {
    * runs the installation; else the scope asked for in a project.
    */
   access: 'public' | 'user' | 'session' | 'administrator' | Scope;
+  /** What the caller needs besides: the answer shows what was there before. */
+  alsoNeeds?: Scope;
   /** True for subscriptions that HTTP must not start: a re-sent GET would run them again. */
   isWebSocketOnly?: true;
 }

@@ -73,16 +73,19 @@ export const administratorProcedure = inPerson
 /**
  * A procedure inside one project: the input's `projectId`, else the caller's own. `ctx.access` bears the leave.
  *
+ * `alsoNeeds`: a further scope, for what answers with more than it was given.
  * Faults: `notFound` for a project the caller is no member of, `forbidden` with the scope when the role or key lacks it.
  * Both are decided before the input is validated, so that a stranger learns nothing from error messages.
  */
-export const projectProcedure = (scope: Scope) =>
+export const projectProcedure = (scope: Scope, alsoNeeds?: Scope) =>
   measured
-    .meta({ access: scope })
+    .meta({ access: scope, ...(alsoNeeds === undefined ? {} : { alsoNeeds }) })
     .use(identified)
     .use(clean)
     .use(async ({ ctx, getRawInput, next }) => {
-      const access = accessTo(ctx.principal, requestedProject(await getRawInput()), scope);
+      const requested = requestedProject(await getRawInput());
+      const access = accessTo(ctx.principal, requested, scope);
+      if (alsoNeeds !== undefined) accessTo(ctx.principal, requested, alsoNeeds);
       return next({ ctx: { ...ctx, access } });
     });
 

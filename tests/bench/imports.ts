@@ -15,25 +15,26 @@ export async function benchImport(isQuick: boolean): Promise<string[]> {
     db.read('INSERT INTO bare_insert (text) SELECT unnest($1::text[])', [items(index, 1_000).map(({ text }) => text)]);
   const create = (index: number) => ada.client.prompts.create.mutate({ text: promptText(index), generate: false });
   const rounds = isQuick ? 1 : 5;
+  const few = (perRound: number): number => (isQuick ? Math.ceil(perRound / 4) : perRound);
   const single = { run: create, size: 1 };
   const runs = [
-    { ...single, name: 'prompts.create, one caller', perRound: 60, callers: 1 },
-    { ...single, name: 'prompts.create, 16 callers', perRound: 320, callers: 16 },
+    { ...single, name: 'prompts.create, one caller', perRound: few(60), callers: 1 },
+    { ...single, name: 'prompts.create, 16 callers', perRound: few(320), callers: 16 },
     {
       name: 'prompts.import of 100',
       run: (index: number) => ada.client.prompts.import.mutate({ items: items(index, 100) }),
       size: 100,
-      perRound: 8,
+      perRound: few(8),
       callers: 1,
     },
     {
       name: 'prompts.import of 1 000',
       run: (index: number) => ada.client.prompts.import.mutate({ items: items(index, 1_000) }),
       size: 1_000,
-      perRound: 3,
+      perRound: few(3),
       callers: 1,
     },
-    { name: 'bare insert of 1 000', run: bareMany, size: 1_000, perRound: 3, callers: 1 },
+    { name: 'bare insert of 1 000', run: bareMany, size: 1_000, perRound: few(3), callers: 1 },
   ];
   const samples = runs.map(() => [] as Figures[]);
   for (let round = 0; round < rounds; round += 1)

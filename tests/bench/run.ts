@@ -70,7 +70,7 @@ const tables: Table[] = [
     title: 'Ten times the prompts',
     make: async () => benchGrowth(await world(), shortTurns, plotAt('growth')),
   },
-  { name: 'call', title: 'A call', make: () => benchCalls(isQuick ? quick(500) : { rounds: 5, perRound: 6_000 }) },
+  { name: 'call', title: 'A call', make: () => benchCalls(isQuick ? quick(200) : { rounds: 5, perRound: 6_000 }) },
   {
     name: 'token',
     title: 'A token`s check',
@@ -84,7 +84,7 @@ const tables: Table[] = [
   {
     name: 'memory',
     title: 'Memory',
-    make: () => benchMemory(isQuick ? { requests: 300, watchMs: 4_000 } : { requests: 10_000, watchMs: 600_000 }),
+    make: () => benchMemory(isQuick ? { requests: 200, watchMs: 1_000 } : { requests: 10_000, watchMs: 600_000 }),
   },
   { name: 'spaces', title: 'A move to another space', make: () => benchSpaces(isQuick ? 300 : 10_000) },
   ...(onServer

@@ -10,6 +10,7 @@ test('a window that another clock began a day ahead keeps nobody out for a day (
     clock: systemClock,
     limits: { promptsPerSecond: 1_000, promptsPerMinute: 2, promptsBurst: 0 },
     loginFailuresPer15Min: 10,
+    signupsPerHour: 60,
   });
   for (let call = 0; call < 2; call += 1) await throttle.countPrompt('create', 'ada');
   await expect(throttle.countPrompt('create', 'ada')).rejects.toMatchObject({ kind: 'rateLimited' });

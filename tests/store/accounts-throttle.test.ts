@@ -124,6 +124,19 @@ describe('the throttle', () => {
     expect(await signup(goodPassword)).toBe('rateLimited');
   });
 
+  it('new accounts of one address are so many an hour, and others keep theirs', async () => {
+    const strict = await openAccounts(db, { SIGNUPS_PER_HOUR: '3' });
+    const signup = (address: string) =>
+      strict.person('crowd', address).then(
+        () => 'in',
+        (fault: { kind: string }) => fault.kind,
+      );
+    for (let count = 0; count < 3; count += 1) expect(await signup('198.51.100.40')).toBe('in');
+    expect(await signup('198.51.100.40')).toBe('rateLimited');
+    expect(await signup('198.51.100.41')).toBe('in');
+    await strict.close();
+  });
+
   it('stores neither names nor addresses', async () => {
     const { username } = await room.person();
     await login(username, 'wrong horse battery', '198.51.100.9');

@@ -17,7 +17,11 @@ export const goodPassword = 'correct horse battery staple';
 export async function openAccounts(db: Database, env: Record<string, string> = {}) {
   const clock = new TurnedClock();
   const ids = systemIds(clock.nowMs.bind(clock));
-  const config = loadConfig({ JWT_SECRET: 'a secret of the tests, long enough', ...env });
+  const config = loadConfig({
+    JWT_SECRET: 'a secret of the tests, long enough',
+    SIGNUPS_PER_HOUR: '100000',
+    ...env,
+  });
   const keys = await loadAuthKeys(config.auth, ids);
   const throttled: ThrottleBucket[] = [];
   const throttle = new Throttle({
@@ -25,6 +29,7 @@ export async function openAccounts(db: Database, env: Record<string, string> = {
     clock,
     limits: config.limits,
     loginFailuresPer15Min: config.auth.loginFailuresPer15Min,
+    signupsPerHour: config.auth.signupsPerHour,
     onThrottled: (bucket) => throttled.push(bucket),
   });
   const auth = createAuth({ keys, clock, ids, config: config.auth });

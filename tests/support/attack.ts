@@ -30,6 +30,7 @@ const generous = {
   PROMPTS_PER_SECOND: '100000',
   PROMPTS_PER_MINUTE: '1000000',
   LOGIN_FAILURES_PER_15_MIN: '100000',
+  SIGNUPS_PER_HOUR: '100000',
 };
 
 /** Starts the compiled service and makes its people. */

@@ -35,6 +35,7 @@ const common = {
   PROMPTS_PER_SECOND: '100000',
   PROMPTS_PER_MINUTE: '1000000',
   LOGIN_FAILURES_PER_15_MIN: '100000',
+  SIGNUPS_PER_HOUR: '100000',
 };
 
 /** Several processes of one service, on a database of their own, with somebody signed up. */

@@ -41,6 +41,7 @@ export async function processHome(): Promise<{ env: Record<string, string> } & A
     DATA_DIR: `${folder.path}/data`,
     PROMPTS_PER_SECOND: '1000',
     PROMPTS_PER_MINUTE: '10000',
+    SIGNUPS_PER_HOUR: '10000',
   };
   return {
     env: database === undefined ? own : { ...own, ...onServer },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { Environment } from '../../src/config.js';
-import { keyScopes, type Role, roleScopes } from '../../src/kernel/access.js';
+import { keyScopes, type Role, roleScopes, type Scope } from '../../src/kernel/access.js';
 import type { ProcedureMeta } from '../../src/rpc/init.js';
 import { root } from './source.js';
 
@@ -59,12 +59,16 @@ export interface ProcedureFacts {
   kind: 'query' | 'mutation' | 'subscription';
   /** As the router's own `ProcedureMeta` says it. */
   access: ProcedureMeta['access'];
+  alsoNeeds?: Scope | undefined;
 }
 
 const ProcedureDefinition = z.object({
   _def: z.object({
     type: z.enum(['query', 'mutation', 'subscription']),
-    meta: z.object({ access: z.enum(['public', 'user', 'session', 'administrator', ...roleScopes.owner]) }),
+    meta: z.object({
+      access: z.enum(['public', 'user', 'session', 'administrator', ...roleScopes.owner]),
+      alsoNeeds: z.enum(roleScopes.owner).optional(),
+    }),
   }),
 });
 const RouterModule = z.object({ createAppRouter: z.custom<(services: object) => unknown>() });
@@ -83,7 +87,7 @@ export async function procedures(): Promise<ProcedureFacts[]> {
     .map(([path, procedure]) => {
       const parsed = ProcedureDefinition.safeParse(Object.assign({}, procedure));
       if (!parsed.success) throw new Error(`${path} does not say who may call it: give it meta { access }`);
-      return { path, kind: parsed.data._def.type, access: parsed.data._def.meta.access };
+      return { path, kind: parsed.data._def.type, ...parsed.data._def.meta };
     })
     .toSorted((a, b) => a.path.localeCompare(b.path));
 }
@@ -98,10 +102,11 @@ function mayAs(role: Role, access: ProcedureMeta['access']): boolean {
 
 /** The README's table of who may call what. */
 export function procedureTable(all: readonly ProcedureFacts[]): string {
-  const rows = all.map(({ path, kind, access }) => {
+  const rows = all.map(({ path, kind, access, alsoNeeds }) => {
     const mayRole = roles.map((role) => yesOrNo(mayAs(role, access)));
     const mayKey = ['public', 'user', ...keyScopes].includes(access);
-    return [`\`${path}\``, kind, access, ...mayRole, yesOrNo(mayKey)];
+    const needs = alsoNeeds === undefined ? access : `${access}, ${alsoNeeds}`;
+    return [`\`${path}\``, kind, needs, ...mayRole, yesOrNo(mayKey)];
   });
   return table(['procedure', 'kind', 'access', ...roles, 'API key'], rows);
 }

@@ -49,6 +49,7 @@ const defaults: Record<string, string> = {
   PROMPTS_PER_SECOND: '100000',
   PROMPTS_PER_MINUTE: '1000000',
   LOGIN_FAILURES_PER_15_MIN: '100000',
+  SIGNUPS_PER_HOUR: '100000',
   JWT_SECRET: 'tests-only-0123456789abcdef0123456789abcdef',
 };
 

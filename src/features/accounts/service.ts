@@ -23,7 +23,7 @@ export interface AccountsDeps {
   ids: Ids;
   auth: Auth;
   cursors: CursorCodec;
-  throttle: Pick<Throttle, 'attempt'>;
+  throttle: Pick<Throttle, 'attempt' | 'countSignup'>;
   /** Removes prompts one by one, or silently with their project. */
   removal: { removePrompts: RemovePrompts; removePromptsSilently: RemovePrompts };
   config: Pick<Config['auth'], 'sessionMaxMs' | 'isSignupOpen'>;

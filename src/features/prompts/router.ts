@@ -15,6 +15,8 @@ import type { PromptService } from './service/prompts.js';
 
 const reading = projectProcedure('prompts:read');
 const writing = projectProcedure('prompts:write');
+/** Changes what is there and answers with it: a key that may only write learns nothing by it. */
+const changing = projectProcedure('prompts:write', 'prompts:read');
 
 /** Procedures on prompts and their responses. */
 export const createPromptRouter = (prompts: PromptService) =>
@@ -36,8 +38,8 @@ export const createPromptRouter = (prompts: PromptService) =>
     responses: reading.input(PromptIdInput).query(({ ctx, input }) => prompts.responses(ctx.access, input.id)),
     list: reading.input(ListPromptsInput.prefault({})).query(({ ctx, input }) => prompts.list(ctx.access, input)),
     similar: reading.input(SimilarPromptsInput).query(({ ctx, input }) => prompts.similar(ctx.access, input)),
-    update: writing.input(UpdatePromptInput).mutation(({ ctx, input }) => prompts.update(ctx.access, input)),
-    regenerate: writing
+    update: changing.input(UpdatePromptInput).mutation(({ ctx, input }) => prompts.update(ctx.access, input)),
+    regenerate: changing
       .input(RegeneratePromptInput)
       .mutation(({ ctx, input: { projectId: _projectId, ...again } }) => prompts.regenerate(ctx.access, again)),
     delete: writing.input(PromptIdInput).mutation(({ ctx, input }) => prompts.delete(ctx.access, input.id)),

@@ -100,8 +100,8 @@ export async function writeRecord(path: string, record: BackupRecord): Promise<v
 }
 
 /**
- * A new backup on the shelf, written by `write` and whole when this resolves; older ones than the newest `keep` of its
- * kind are removed.
+ * A new backup on the shelf, written by `write` and whole when this resolves; of its kind `keep` stay, see
+ * `superfluous`.
  *
  * Shape: `write` is given a file that does not exist and answers with what is known of what it wrote.
  * Faults: whatever `write` throws; the shelf is then as it was.
@@ -163,6 +163,30 @@ export async function makePrivateFile(path: string): Promise<void> {
   await (await open(path, 'wx', 0o600)).close();
 }
 
+/** Of what is kept, this share are first ones of their day, not merely the newest. */
+const eldersShare = 0.4;
+
+const dayMs = 86_400_000;
+
+/**
+ * The backups that make room, of those of one kind, newest first.
+ *
+ * Shape: two in five of what is kept are each the first of a day (UTC), of the newest days that have one beyond the
+ * newest backups; so a day of many short runs pushes out its own, not those of the days before. Where there are no such
+ * days the newest stay in their place.
+ */
+export function superfluous<Made extends Pick<Backup, 'madeAtMs'>>(backups: readonly Made[], keep: number): Made[] {
+  const elders = Math.floor(keep * eldersShare);
+  const older = backups.slice(keep - elders);
+  const firstOfDays = older.filter(
+    ({ madeAtMs }, place) => dayOf(madeAtMs) !== dayOf(older[place + 1]?.madeAtMs ?? Number.NaN),
+  );
+  const kept = new Set([...new Set([...firstOfDays, ...older])].slice(0, elders));
+  return older.filter((backup) => !kept.has(backup));
+}
+
+const dayOf = (ms: number): number => Math.floor(ms / dayMs);
+
 async function removeOld({ folder, keep }: BackupShelf, newest: string): Promise<void> {
   const backups = await readBackups(folder);
   const made = backups.find(({ name }) => name === newest);
@@ -170,7 +194,7 @@ async function removeOld({ folder, keep }: BackupShelf, newest: string): Promise
     other.engine === made?.engine &&
     other.isBeforeMigration === made.isBeforeMigration &&
     (other.engine === 'embedded' || other.mark === made.mark);
-  for (const { path } of backups.filter(isOfItsKind).slice(keep)) {
+  for (const { path } of superfluous(backups.filter(isOfItsKind), keep)) {
     await rm(path, { force: true });
     await rm(`${path}.json`, { force: true });
   }

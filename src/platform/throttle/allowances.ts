@@ -50,8 +50,9 @@ const leastTidied = 10_000;
  * Shape: the count of a window stands in a row; a process takes points from it ahead, a tenth of the window's at most and
  * no more than it has spent (or as many as callers wait), and spends them in memory. Points taken are gone from the row:
  * all processes together never admit more than a window's points, and a caller may be refused too early by what other
- * processes still hold, or held when they were killed: at most what each had spent. What is held ends with its window. Cost: no statement while points are held, else one for both
- * windows; its commit does not wait for the disk, for a count that a crash loses admits a second's calls again at most.
+ * processes still hold, or held when they were killed: at most what each had spent. What is held ends with its window.
+ * Cost: no statement while points are held, else one for both windows; its commit does not wait for the disk, for a
+ * count that a crash loses admits a second's calls again at most. Faults: the database's, for all who wait then.
  */
 export class Allowances {
   readonly #deps: AllowanceDeps;
@@ -130,7 +131,8 @@ class Subject {
         const { admitted, waitMs } = await this.#admit(waiters.length);
         for (const [place, waiter] of waiters.entries()) waiter.resolve(place < admitted ? null : waitMs);
       } catch (cause) {
-        for (const waiter of waiters) waiter.reject(cause);
+        // Who came meanwhile would fare the same, one statement later: they are told now.
+        for (const waiter of [...waiters, ...this.#waiters.splice(0)]) waiter.reject(cause);
       }
     }
     this.#isServing = false;

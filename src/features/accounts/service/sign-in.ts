@@ -20,7 +20,7 @@ export interface SignInDeps {
   ids: Ids;
   tokens: Tokens;
   passwords: Passwords;
-  throttle: Pick<Throttle, 'attempt'>;
+  throttle: Pick<Throttle, 'attempt' | 'countSignup'>;
   sessions: SessionService;
   callers: Callers;
   config: Pick<Config['auth'], 'isSignupOpen'>;
@@ -43,16 +43,17 @@ export class SignInService {
    * A new account with its personal project, signed in.
    *
    * Faults: `forbidden` while sign-up is closed (never for the first account), `invalid` naming `password`, `conflict`
-   * naming `username`, `rateLimited` after too many taken names.
+   * naming `username`, `rateLimited` after too many accounts of the address, or taken names.
    */
   async signup(input: SignupInput, address: string): Promise<SessionView> {
     const { passwords, throttle } = this.#deps;
     if (!this.#deps.config.isSignupOpen && (await this.#lookups.hasUsers())) throw signupClosed();
     await passwords.refuseWeak(input.password, { field: 'password', username: input.username });
     const subject = { bucket: 'signup', ...this.#caller(input.username, address), isKnownAddress: false } as const;
-    return throttle.attempt(subject, async () =>
-      this.#createAccount(input, subject.address, await passwords.hash(input.password)),
-    );
+    return throttle.attempt(subject, async () => {
+      await throttle.countSignup(subject.address);
+      return this.#createAccount(input, subject.address, await passwords.hash(input.password));
+    });
   }
 
   /**

@@ -111,12 +111,13 @@ export class PromptService {
   }
 
   /**
-   * The prompt, changed; a new text has its new vector at once.
+   * The prompt, changed; a new text has its new vector at once, and counts like a new prompt.
    *
-   * Faults: `notFound`; `precondition` for a new text while the old one is being answered; `overloaded` when the text
+   * Faults: `notFound`; `rateLimited`; `precondition` for a new text while the old one is being answered; `overloaded` when the text
    * cannot be embedded now; nothing is changed then.
    */
   async update(access: ProjectAccess, { projectId: _projectId, ...change }: UpdatePromptInput): Promise<PromptView> {
+    if (change.text !== undefined) await this.#deps.throttle.countPrompt('create', access.userId);
     return inServingSpace(this.#deps.spaces, (space) => this.#update(space, access, change));
   }
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { deepFreeze } from './kernel/freeze.js';
 
 const integer = (minimum: number, maximum: number, fallback: number) =>
   z.coerce.number().int().min(minimum).max(maximum).default(fallback);
@@ -66,10 +67,7 @@ export const Environment = z.object({
   ACCESS_TOKEN_MINUTES: integer(1, 1_440, 60).describe('Life of an access token.'),
   REFRESH_TOKEN_DAYS: integer(1, 365, 7).describe('Life of a refresh token.'),
   SESSION_MAX_DAYS: integer(1, 3_650, 30).describe('Life of a log-in, however often refreshed.'),
-  SIGNUP: z
-    .enum(['open', 'closed'])
-    .default('open')
-    .describe('Whether strangers may sign up; the first account always may.'),
+  SIGNUP: z.enum(['open', 'closed']).default('open').describe('May strangers sign up? The first account always may.'),
   PASSWORD_MIN_LENGTH: integer(8, 128, 12).describe('Shortest password, in characters.'),
   LOGIN_FAILURES_PER_15_MIN: integer(1, 100_000, 10).describe(
     'Failed log-ins, and sign-ups for a taken name, per address and per account; those that succeed are not counted.',
@@ -284,8 +282,3 @@ const llm = (env: Parsed) => ({
   concurrency: env.LLM_CONCURRENCY,
   dailyCapUsd: env.LLM_DAILY_CAP_USD,
 });
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) deepFreeze(child);
-  return Object.freeze(value);
-}

@@ -200,7 +200,7 @@ describe('the export of a project', () => {
     for (let index = 0; index < 104; index += 1)
       await ada.client.prompts.create.mutate({ text: `Prompt ${index}`, generate: false });
     await bob.client.prompts.create.mutate({ text: 'Not hers', generate: false });
-    const responses = await ada.client.prompts.responses.query({ id: first.id });
+    const { items: responses } = await ada.client.prompts.responses.query({ id: first.id });
     const list = await everyPrompt(ada);
     await service.app.close();
 

@@ -185,7 +185,33 @@ describe('asking again', () => {
     expect(again).toMatchObject({ id, status: 'completed', responses: 3, response: { text: 'Third' } });
     expect(upstream.requests.at(-1)?.body).toMatchObject({ model: 'gpt-4o' });
     const all = await ada.client.prompts.responses.query({ id });
-    expect(all.map(({ text }) => text)).toEqual(['Third', 'Second', 'Hello']);
+    expect(all.items.map(({ text }) => text)).toEqual(['Third', 'Second', 'Hello']);
+  });
+
+  test('answers are read in pages, whose cursors are of their prompt alone', async () => {
+    const responses = Array.from({ length: 7 }, (_, index) => ({ text: `answer ${index}`, model: 'small' }));
+    const items = [
+      { text: 'much answered', responses },
+      { text: 'another', responses },
+    ];
+    const [id = '', other = ''] = (await ada.client.prompts.import.mutate({ items })).ids;
+    const seen: string[] = [];
+    const lengths: number[] = [];
+    for (let cursor: string | null | undefined; cursor !== null; ) {
+      const page = { id, limit: 3, ...(cursor === undefined ? {} : { cursor }) };
+      const { items: answered, nextCursor } = await ada.client.prompts.responses.query(page);
+      seen.push(...answered.map(({ text }) => text));
+      lengths.push(answered.length);
+      cursor = nextCursor;
+    }
+    expect(lengths).toEqual([3, 3, 1]);
+    expect(seen).toEqual(responses.map(({ text }) => text).toReversed());
+    const { nextCursor } = await ada.client.prompts.responses.query({ id, limit: 3 });
+    const stolen = refusal(ada.client.prompts.responses.query({ id: other, limit: 3, cursor: nextCursor ?? '' }));
+    expect(await stolen).toMatchObject({
+      code: 'BAD_REQUEST',
+      details: { issues: [expect.objectContaining({ path: 'cursor' })] },
+    });
   });
 
   test('asks what was asked: the same words, system and parameters', async () => {
@@ -204,7 +230,7 @@ describe('asking again', () => {
       details: { promptId: id },
     });
     const all = await ada.client.prompts.responses.query({ id });
-    expect(all.map(({ text, error }) => [text, error?.reason ?? null])).toEqual([
+    expect(all.items.map(({ text, error }) => [text, error?.reason ?? null])).toEqual([
       ['', 'bad_request'],
       ['Hello', null],
     ]);

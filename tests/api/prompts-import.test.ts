@@ -63,7 +63,7 @@ test('an imported prompt is read back as it was sent, with its answers, its time
     createdAt: '2024-05-06T05:08:09.123Z',
     response: { text: '', error: { kind: 'upstream', message: 'cut off' }, createdAt: '2024-05-06T05:08:20.000Z' },
   });
-  const answers = await ada.client.prompts.responses.query({ id: ids[0] ?? '' });
+  const { items: answers } = await ada.client.prompts.responses.query({ id: ids[0] ?? '' });
   expect(answers[1]).toMatchObject({
     text: 'First.',
     model: 'small',

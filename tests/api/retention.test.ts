@@ -190,7 +190,7 @@ describe('what is past its days', () => {
     await set({ ...forEver, responseDays: 7 });
     expect(await ada.client.retention.applyNow.mutate({})).toEqual({ prompts: 0, responses: 1, events: 0 });
     expect(await ada.client.prompts.get.query({ id })).toMatchObject({ text: 'Kept', response: null, responses: 0 });
-    expect(await ada.client.prompts.responses.query({ id })).toEqual([]);
+    expect((await ada.client.prompts.responses.query({ id })).items).toEqual([]);
     const replay = await follow(ada.client, { lastEventId });
     await untilHeard(replay, 2);
     expect(replay.heard()).toEqual(['prompt.created Kept', 'prompt.completed Kept']);

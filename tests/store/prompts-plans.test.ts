@@ -161,7 +161,7 @@ test('no statement of the room can be built without the project it is bound to',
   const statements = [
     getPrompt(tenant, ids.uuid()),
     listPrompts(tenant, { filter: { text: 'x', tag: 'y' }, before: null, limit: 1 }),
-    listResponses(tenant, ids.uuid(), null),
+    listResponses(tenant, ids.uuid(), { before: null, limit: 100 }),
     promptByKey(tenant, { userId: ids.uuid(), idempotencyKey: 'k' }),
     similarPrompts(tenant, near),
     countVectors(tenant, near, 10),

@@ -126,8 +126,15 @@ export const StreamPromptInput = z
   });
 export type StreamPromptInput = z.infer<typeof StreamPromptInput>;
 
+const cursor = z.string().min(1).max(1_024).exactOptional();
+const pageLimit = z.int().min(1).max(100).default(20);
+
 /** Input of procedures on one prompt. */
 export const PromptIdInput = z.strictObject({ projectId, id });
+
+/** Input of `prompts.responses`. */
+export const ListResponsesInput = z.strictObject({ projectId, id, cursor, limit: pageLimit });
+export type ListResponsesInput = z.infer<typeof ListResponsesInput>;
 
 /** What a prompt is now. */
 export const PromptStatus = z.enum(['pending', 'completed', 'failed', 'cancelled']);
@@ -150,8 +157,8 @@ export type PromptFilter = z.infer<typeof PromptFilter>;
 /** Input of `prompts.list`. */
 export const ListPromptsInput = z.strictObject({
   projectId,
-  cursor: z.string().min(1).max(1_024).exactOptional(),
-  limit: z.int().min(1).max(100).default(20),
+  cursor,
+  limit: pageLimit,
   filter: PromptFilter.default({}),
 });
 export type ListPromptsInput = z.infer<typeof ListPromptsInput>;

@@ -55,7 +55,7 @@ async function allResponses(reads: PromptReads, row: PromptRow): Promise<Respons
   if (row.responses <= 1) return row.response === null ? [] : [responseView(row.response)];
   const views: ResponseView[] = [];
   for (;;) {
-    const batch = await reads.responses(row.id, views.at(-1)?.id ?? null);
+    const batch = await reads.responses(row.id, { before: views.at(-1)?.id ?? null, limit: pageSize });
     if (batch.length === 0) return views;
     views.push(...batch.map(responseView));
   }

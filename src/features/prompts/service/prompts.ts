@@ -9,6 +9,7 @@ import type {
   ImportedPrompts,
   ImportPromptsInput,
   ListPromptsInput,
+  ListResponsesInput,
   Page,
   PromptView,
   ResponseView,
@@ -17,6 +18,7 @@ import type {
   StreamPromptInput,
   UpdatePromptInput,
 } from '../schema.js';
+import type { Seal } from '../../../platform/cursor.js';
 import { PromptReads } from '../store/reads.js';
 import { PromptWrites } from '../store/writes.js';
 import { promptView, responseView } from '../view.js';
@@ -85,11 +87,17 @@ export class PromptService {
     return promptView(row);
   }
 
-  /** All answers to a prompt, newest first, at most 1 000. Faults: `notFound`. */
-  async responses(access: ProjectAccess, id: string): Promise<ResponseView[]> {
-    const rows = await this.#reads(access).responses(id);
+  /** A page of the answers to a prompt, newest first. Faults: `notFound`; `invalid` for a cursor of another prompt. */
+  async responses(access: ProjectAccess, { id, cursor, limit }: ListResponsesInput): Promise<Page<ResponseView>> {
+    const seal = { field: 'cursor', scope: `${access.projectId}:responses:${id}` };
+    const before = cursor === undefined ? null : this.#deps.cursors.open(seal, cursor);
+    const reads = this.#reads(access);
+    const { rows, hasMore } = await pageOf(limit, {
+      read: (page) => reads.responses(id, { before: page.after ?? before, limit: page.rows }),
+      charactersOf: ({ text }) => text.length,
+    });
     if (rows.length === 0) await this.get(access, id);
-    return rows.map(responseView);
+    return this.#page(seal, rows.map(responseView), hasMore);
   }
 
   /** A page of prompts, newest first. Faults: `invalid` for a cursor of another project or filter. */
@@ -97,12 +105,11 @@ export class PromptService {
     const seal = { field: 'cursor', scope: `${access.projectId}:${requestHash(filter)}` };
     const before = cursor === undefined ? null : this.#deps.cursors.open(seal, cursor);
     const reads = this.#reads(access);
-    const { rows, hasMore } = await pageOf(limit, (page) =>
-      reads.list({ filter, before: page.after ?? before, limit: page.rows }),
-    );
-    const items = rows.map(promptView);
-    const last = hasMore ? items.at(-1) : undefined;
-    return { items, nextCursor: last === undefined ? null : this.#deps.cursors.seal(seal, last.id) };
+    const { rows, hasMore } = await pageOf(limit, {
+      read: (page) => reads.list({ filter, before: page.after ?? before, limit: page.rows }),
+      charactersOf: ({ text, system, response }) => text.length + (system?.length ?? 0) + (response?.text.length ?? 0),
+    });
+    return this.#page(seal, rows.map(promptView), hasMore);
   }
 
   /** The nearest prompts, nearest first; see `findSimilar`. */
@@ -113,8 +120,8 @@ export class PromptService {
   /**
    * The prompt, changed; a new text has its new vector at once, and counts like a new prompt.
    *
-   * Faults: `notFound`; `rateLimited`; `precondition` for a new text while the old one is being answered; `overloaded` when the text
-   * cannot be embedded now; nothing is changed then.
+   * Faults: `notFound`; `rateLimited`; `precondition` for a new text while the old one is being answered; `overloaded`
+   * when the text cannot be embedded now; nothing is changed then.
    */
   async update(access: ProjectAccess, { projectId: _projectId, ...change }: UpdatePromptInput): Promise<PromptView> {
     if (change.text !== undefined) await this.#deps.throttle.countPrompt('create', access.userId);
@@ -155,6 +162,11 @@ export class PromptService {
     });
     this.#generations.get(id)?.cancel();
     return { id };
+  }
+
+  #page<Item extends { id: string }>(seal: Seal, items: Item[], hasMore: boolean): Page<Item> {
+    const last = hasMore ? items.at(-1) : undefined;
+    return { items, nextCursor: last === undefined ? null : this.#deps.cursors.seal(seal, last.id) };
   }
 
   #reads(access: ProjectAccess): PromptReads {

@@ -55,9 +55,9 @@ export class PromptReads {
     return row ?? null;
   }
 
-  /** Responses to a prompt, newest first, at most 1 000; those older than `before` when it is given. */
-  async responses(promptId: string, before: string | null = null): Promise<ResponseRow[]> {
-    const rows = await this.#run<{ response: ResponseRow }>(listResponses(this.#tenant, promptId, before));
+  /** Responses to a prompt, newest first; those older than `before` when it is given. */
+  async responses(promptId: string, page: { before: string | null; limit: number }): Promise<ResponseRow[]> {
+    const rows = await this.#run<{ response: ResponseRow }>(listResponses(this.#tenant, promptId, page));
     return rows.map((row) => row.response);
   }
 

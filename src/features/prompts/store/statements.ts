@@ -46,12 +46,16 @@ export const promptsByIds = ({ projectId, spaceId }: Tenant, ids: readonly strin
   SELECT ${promptColumns} FROM prompt p ${vectorJoins(spaceId)}
   WHERE p.project_id = ${projectId}::uuid AND p.id = ANY(${[...ids]}::uuid[])`;
 
-/** Responses to one prompt older than `before`, newest first, each as JSON in column `response`; at most 1 000. */
-export function listResponses({ projectId }: Tenant, promptId: string, before: string | null): Statement {
+/** Responses to one prompt older than `before`, newest first, each as JSON in column `response`. */
+export function listResponses(
+  { projectId }: Tenant,
+  promptId: string,
+  { before, limit }: { before: string | null; limit: number },
+): Statement {
   const older = before === null ? Prisma.empty : Prisma.sql`AND r.id < ${before}::uuid`;
   return Prisma.sql`
     SELECT ${responseJson} AS "response" FROM response r
-    WHERE r.project_id = ${projectId}::uuid AND r.prompt_id = ${promptId}::uuid ${older} ORDER BY r.id DESC LIMIT 1000`;
+    WHERE r.project_id = ${projectId}::uuid AND r.prompt_id = ${promptId}::uuid ${older} ORDER BY r.id DESC LIMIT ${limit}`;
 }
 
 /**

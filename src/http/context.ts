@@ -17,7 +17,7 @@ export interface ContextDeps {
 }
 
 /** What contexts are made from once the door stands. */
-export interface ContextSource extends ContextDeps {
+interface ContextSource extends ContextDeps {
   calls: OpenCalls;
   turns: QueryTurns;
 }
@@ -63,24 +63,45 @@ export class HttpConnection implements Connection {
   }
 }
 
-/** The context of one caller; the credential is checked anew at each `identify`, through the authenticator's cache. */
-export function contextOf(deps: ContextSource, caller: Caller): Context {
-  const identify = async (): Promise<Principal | null> =>
-    caller.credential === null ? null : deps.authenticator.authenticate(caller.credential);
-  return {
-    requestId: caller.requestId,
-    log: deps.log,
-    address: caller.address,
-    transport: caller.transport,
-    connection: caller.connection,
-    identify,
-    watch: (principal, onEnd) => deps.authenticator.watch(principal, onEnd),
-    watchAccess: (access, onEnd) => deps.authenticator.watchAccess(access, onEnd),
-    enter: () => deps.calls.enter(),
-    inTurn: (userId, query) => deps.turns.take(userId, query),
-    onCall: deps.onCall,
-    monotonicMs: () => deps.clock.monotonicMs(),
-  };
+/** Makes the contexts of callers. */
+export class Contexts {
+  readonly #deps: ContextSource;
+  /** The same functions for all: thousands of sockets keep their contexts. */
+  readonly #shared: Omit<Context, keyof Caller | 'identify'>;
+
+  constructor(deps: ContextSource) {
+    this.#deps = deps;
+    this.#shared = {
+      log: deps.log,
+      watch: (principal, onEnd) => deps.authenticator.watch(principal, onEnd),
+      watchAccess: (access, onEnd) => deps.authenticator.watchAccess(access, onEnd),
+      enter: () => deps.calls.enter(),
+      inTurn: (userId, query) => deps.turns.take(userId, query),
+      onCall: deps.onCall,
+      monotonicMs: () => deps.clock.monotonicMs(),
+    };
+  }
+
+  /** The context of one caller; the credential is checked anew at each `identify`, through the authenticator's cache. */
+  of({ credential, requestId, address, transport, connection }: Caller): Context {
+    const { authenticator } = this.#deps;
+    const { log, watch, watchAccess, enter, inTurn, onCall, monotonicMs } = this.#shared;
+    return {
+      requestId,
+      log,
+      address,
+      transport,
+      connection,
+      identify: async (): Promise<Principal | null> =>
+        credential === null ? null : authenticator.authenticate(credential),
+      watch,
+      watchAccess,
+      enter,
+      inTurn,
+      onCall,
+      monotonicMs,
+    };
+  }
 }
 
 const requestIdForm = /^[A-Za-z0-9_-]{1,64}$/;

@@ -1,6 +1,7 @@
 import type { AnyTRPCRouter } from '@trpc/server';
 import type { Config } from '../config.js';
-import type { ContextDeps, ContextSource } from './context.js';
+import type { ContextDeps, Contexts } from './context.js';
+import type { OpenCalls } from './open-calls.js';
 import type { ProbeDeps } from './probes.js';
 
 /** What the door is given. */
@@ -14,4 +15,7 @@ export interface HttpDeps extends ContextDeps, ProbeDeps {
 }
 
 /** What the parts of the door share. */
-export interface Door extends HttpDeps, ContextSource {}
+export interface Door extends HttpDeps {
+  calls: OpenCalls;
+  contexts: Contexts;
+}

@@ -11,6 +11,7 @@ import type { Door, HttpDeps } from './door.js';
 import { guardRequests } from './guard.js';
 import { mountJoin } from './join.js';
 import { limits } from './limits.js';
+import { Contexts } from './context.js';
 import { OpenCalls } from './open-calls.js';
 import { mountMetrics, mountProbes } from './probes.js';
 import { frameworkFault, refuse } from './refusals.js';
@@ -31,7 +32,8 @@ export interface HttpServer {
 /** Builds the door over a router. Cost: one Fastify instance; nothing listens before `listen()`. */
 export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   const { config } = deps;
-  const door: Door = { ...deps, calls: new OpenCalls(), turns: new QueryTurns() };
+  const calls = new OpenCalls();
+  const door: Door = { ...deps, calls, contexts: new Contexts({ ...deps, calls, turns: new QueryTurns() }) };
   const sockets = new Sockets({
     socketsPerUser: config.socketsPerUser,
     socketsPerAddress: config.socketsPerAddress,

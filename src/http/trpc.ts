@@ -9,7 +9,7 @@ import type { Log } from '../platform/log.js';
 import { faultOf, isBug } from '../rpc/faults.js';
 import type { ProcedureMeta } from '../rpc/init.js';
 import { answerCalls, plainCalls } from './calls.js';
-import { bearerOf, type ContextSource, contextOf, HttpConnection } from './context.js';
+import { bearerOf, type Contexts, HttpConnection } from './context.js';
 import { encoderFor, Frames } from './frames.js';
 import { GuardedSocket } from './guarded-socket.js';
 import { closeCodes, limits } from './limits.js';
@@ -40,7 +40,7 @@ export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets)
     if (plain !== null)
       return answerCalls(plain, reply, {
         router: door.router,
-        createContext: () => httpContext(door, request, connection),
+        createContext: () => httpContext(door.contexts, request, connection),
         onError: (failed) => logError(door.log, { ...failed, requestId: request.id }),
         headersFor: retryHeaders,
       });
@@ -52,7 +52,7 @@ export function mountTrpc(server: FastifyInstance, door: Door, sockets: Sockets)
       maxBatchSize: limits.batchCalls,
       maxBodySize: limits.bodyBytes,
       allowMethodOverride: true,
-      createContext: () => httpContext(door, request, connection),
+      createContext: () => httpContext(door.contexts, request, connection),
       onError: ({ error, path: at }) => logError(door.log, { error, path: at, requestId: request.id }),
       responseMeta: ({ errors }) => ({ headers: new Headers(retryHeaders(errors)) }),
     });
@@ -66,8 +66,8 @@ function webSocketOnlyPaths(router: AnyTRPCRouter): Set<string> {
   return new Set(procedures.filter(([, { _def }]) => isMeant(_def.meta)).map(([path]) => path));
 }
 
-const httpContext = (source: ContextSource, request: FastifyRequest, connection: HttpConnection) =>
-  contextOf(source, {
+const httpContext = (contexts: Contexts, request: FastifyRequest, connection: HttpConnection) =>
+  contexts.of({
     requestId: request.id,
     address: request.ip,
     credential: bearerOf(request.raw),
@@ -78,7 +78,8 @@ const httpContext = (source: ContextSource, request: FastifyRequest, connection:
 function mountSockets(server: FastifyInstance, door: Door, sockets: Sockets): void {
   const admitted = new WeakMap<GuardedSocket, Admitted>();
   const frames = new Frames();
-  const options: WSSHandlerOptions<AnyTRPCRouter> = {
+  // A literal, not a copy with one more property: V8 gives each such copy a shape of its own.
+  const optionsFor = (encoder: ReturnType<typeof encoderFor>): WSSHandlerOptions<AnyTRPCRouter> => ({
     // The adapter's type asks for the server it is not used with here.
     wss: undefined as unknown as WebSocketServer,
     router: door.router,
@@ -89,11 +90,12 @@ function mountSockets(server: FastifyInstance, door: Door, sockets: Sockets): vo
       const entry = admitted.get(guarded);
       if (entry === undefined) throw new Fault('unauthenticated', 'This socket is closed.', { reason: 'closed' });
       const token = info.connectionParams?.['token'] ?? entry.bearer;
-      return socketContext(door, { ...entry, guarded, token });
+      return socketContext(door.contexts, { ...entry, guarded, token });
     },
     onError: ({ error, path, ctx }) =>
       logError(door.log, { error, path, requestId: (ctx as { requestId?: string } | undefined)?.requestId }),
-  };
+    experimental_encoder: encoder,
+  });
   server.get('/trpc', { websocket: true, preHandler: detachResponse }, (socket: WebSocket, request: FastifyRequest) => {
     // The plugin's listener holds request and response; what it does, `GuardedSocket` does for open sockets.
     socket.removeAllListeners('error');
@@ -104,8 +106,7 @@ function mountSockets(server: FastifyInstance, door: Door, sockets: Sockets): vo
     if (!sockets.hasRoomFor(request.ip)) return guarded.close(closeCodes.policy, 'too many sockets');
     const { id: requestId, ip: address, raw } = request;
     admitted.set(guarded, { socket: sockets.admit(guarded, address), requestId, address, bearer: bearerOf(raw) });
-    const encoder = encoderFor(guarded, frames);
-    const onConnection = getWSConnectionHandler({ ...options, experimental_encoder: encoder });
+    const onConnection = getWSConnectionHandler(optionsFor(encoderFor(guarded, frames)));
     onConnection(guarded as unknown as WebSocket, addressed(raw));
   });
 }
@@ -128,12 +129,9 @@ async function detachResponse(request: FastifyRequest, { raw }: FastifyReply): P
 }
 
 /** The context of a socket, once its credential holds; a socket without a valid one is closed with 4401. */
-async function socketContext(
-  source: ContextSource,
-  entry: Admitted & { guarded: GuardedSocket; token: string | null },
-) {
+async function socketContext(contexts: Contexts, entry: Admitted & { guarded: GuardedSocket; token: string | null }) {
   const { guarded, requestId, address } = entry;
-  const context = contextOf(source, {
+  const context = contexts.of({
     requestId,
     address,
     credential: entry.token,

@@ -1,4 +1,5 @@
 import type { Principal, ProjectAccess } from '../kernel/access.js';
+import { type Ending, Stop } from '../kernel/ending.js';
 import { Fault } from '../kernel/fault.js';
 import type { Context } from './context.js';
 
@@ -14,19 +15,19 @@ export interface SubscriptionCall {
  * Runs `source` as a subscription: at most so many at once, paused while the socket is full, ended with its credential
  * and with its leave in the project.
  *
- * `source` gets a signal that fires when it must stop for any reason; it then returns. `told` makes of an item what the
+ * `source` is told when it must stop for any reason; it then returns. `told` makes of an item what the
  * client gets: a generator around this one would cost a kilobyte while it waits. Faults: `rateLimited` when the
  * socket or user has too many subscriptions; `unauthenticated` once the credential ends, over HTTP; `notFound` or
  * `forbidden` once the member is removed or the role no longer gives the leave: the socket and its other calls live on.
  */
 export async function* subscription<T, Told>(
   { ctx, signal }: SubscriptionCall,
-  source: (signal: AbortSignal) => AsyncIterable<T>,
+  source: (ending: Ending) => AsyncIterable<T>,
   told: (item: T) => Told,
 ): AsyncGenerator<Told, void, undefined> {
   const leave = ctx.connection.enter(ctx.principal.userId);
   if (leave === null) throw new Fault('rateLimited', 'Too many subscriptions are open.', { retryAfterMs: 1_000 });
-  const stop = new AbortController();
+  const stop = new Stop();
   const end: { refusal: Fault | null } = { refusal: null };
   const endWith = (refusal: Fault): void => {
     end.refusal = refusal;
@@ -41,11 +42,10 @@ export async function* subscription<T, Told>(
           endWith(new Fault('unauthenticated', 'The credential has ended.', { reason: 'expired' })),
         );
   const unwatchAccess = ctx.access === undefined ? () => undefined : ctx.watchAccess(ctx.access, endWith);
-  const ending = stop.signal;
   const leaveCall = stopWith(signal, stop);
   try {
-    for await (const item of source(ending)) {
-      if (ending.aborted) break;
+    for await (const item of source(stop)) {
+      if (stop.aborted) break;
       yield told(item);
       await ctx.connection.drained();
     }
@@ -60,7 +60,7 @@ export async function* subscription<T, Told>(
 }
 
 /** Stops with the call; answers what undoes that. `AbortSignal.any` does the same for several times the memory. */
-function stopWith(signal: AbortSignal | undefined, stop: AbortController): () => void {
+function stopWith(signal: AbortSignal | undefined, stop: Stop): () => void {
   if (signal === undefined) return () => undefined;
   const onAbort = (): void => stop.abort();
   if (signal.aborted) stop.abort();

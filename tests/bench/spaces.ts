@@ -37,7 +37,9 @@ export async function benchSpaces(size: number): Promise<string[]> {
   // Rows written past the service are seen when something wakes the indexer; it fills the space that serves first.
   await client.spaces.add.mutate({ name: remote });
   lines.push(row(`${lexical}, vectors/s`, (await filled(lexical)).toFixed(0)));
-  lines.push(row('endpoint (a fake on this machine), vectors/s', (await filled(remote)).toFixed(0)));
+  const remotely = await filled(remote);
+  // Of few prompts the endpoint's space is full as soon as the other.
+  lines.push(row('endpoint (a fake on this machine), vectors/s', remotely < 1 ? 'at once' : remotely.toFixed(0)));
   await untilSpace(client, remote, 'full');
   const idleMs = await searches(client);
   const answer = await client.spaces.activate.mutate({ name: remote });

@@ -1,4 +1,5 @@
 import { Fault } from '../../kernel/fault.js';
+import type { Ending } from '../../kernel/ending.js';
 import type { EventBus } from '../../platform/events/bus.js';
 import { type EventPosition, isAfter, type StoredEvent } from '../../platform/events/catalogue.js';
 import type { EventLog } from '../../platform/events/log.js';
@@ -69,7 +70,7 @@ export class FeedReader {
    *
    * Shape: a live event that finds the reader waiting is offered to `take` before; what that takes is not yielded.
    */
-  async *read(from: EventPosition, signal: AbortSignal, take = takeNone): AsyncGenerator<StoredEvent<PromptView>> {
+  async *read(from: EventPosition, signal: Ending, take = takeNone): AsyncGenerator<StoredEvent<PromptView>> {
     this.#last = from;
     this.#take = take;
     const wake = (): void => this.#awaken();
@@ -92,7 +93,7 @@ export class FeedReader {
   }
 
   /** A stream outlives a database that is away for a while: it goes on where it was. */
-  async #replayOrWait(signal: AbortSignal): Promise<StoredEvent[]> {
+  async #replayOrWait(signal: Ending): Promise<StoredEvent[]> {
     try {
       return await this.#replay();
     } catch (cause) {
@@ -103,7 +104,7 @@ export class FeedReader {
     }
   }
 
-  #rest(signal: AbortSignal): Promise<void> {
+  #rest(signal: Ending): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(end, replayRetryMs);
       function end(): void {

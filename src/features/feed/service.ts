@@ -1,4 +1,5 @@
 import type { ProjectAccess } from '../../kernel/access.js';
+import type { Ending } from '../../kernel/ending.js';
 import type { Clock } from '../../kernel/clock.js';
 import { Fault } from '../../kernel/fault.js';
 import type { CursorCodec } from '../../platform/cursor.js';
@@ -36,7 +37,7 @@ export interface FeedItem {
 /** How a reader takes what it follows. */
 export interface Following {
   /** Fires when the reader leaves. */
-  signal: AbortSignal;
+  signal: Ending;
   /** Takes an item at once, when everything before it is taken; false when it must be waited for instead. */
   push: (item: FeedItem) => boolean;
 }

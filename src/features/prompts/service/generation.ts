@@ -1,4 +1,5 @@
 import { Fault, type FaultKind } from '../../../kernel/fault.js';
+import type { Ending } from '../../../kernel/ending.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
 import type { EmbeddedText } from '../../../platform/embedding/embedder.js';
 import type { ServingSpace } from '../../../platform/embedding/spaces.js';
@@ -100,7 +101,7 @@ export class Generation {
   }
 
   /** Resolves when there is more text or the end, or `signal` fires. */
-  changed(signal: AbortSignal): Promise<void> {
+  changed(signal: Ending): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
         signal.removeEventListener('abort', wake);

@@ -1,4 +1,5 @@
 import type { ProjectAccess } from '../../../kernel/access.js';
+import type { Ending } from '../../../kernel/ending.js';
 import { invalidField, notFound } from '../../../kernel/fault.js';
 import type { PromptStreamEvent, PromptView, StreamPromptInput } from '../schema.js';
 import { LeaseStore } from '../store/leases.js';
@@ -19,7 +20,7 @@ export interface StreamItem {
 
 /** The caller's end of a stream. */
 export interface StreamCaller {
-  signal: AbortSignal;
+  signal: Ending;
   /** Whether the connection still stands: a signal then means that the client stopped, else that it was cut. */
   isConnected(): boolean;
 }
@@ -30,7 +31,7 @@ type Resume = { promptId: string; offset: number | 'end' };
 /** Where one caller begins to read an answer, and what ends that. */
 interface Reading {
   offset: number;
-  signal: AbortSignal;
+  signal: Ending;
 }
 
 /** Streams answers as they are made; a re-sent stream goes on where it was cut and asks no model again. */
@@ -84,7 +85,7 @@ export class PromptStreaming {
   }
 
   /** The prompt once it has ended, wherever its model is asked; null when the caller left first. */
-  async #end(access: ProjectAccess, begun: Begun, signal: AbortSignal): Promise<PromptView | null> {
+  async #end(access: ProjectAccess, begun: Begun, signal: Ending): Promise<PromptView | null> {
     if (begun.type === 'ended') return begun.prompt;
     if (begun.type === 'running') return (await begun.generation.done).prompt;
     const row = await this.ended(access, begun.prompt.id, signal);
@@ -95,7 +96,7 @@ export class PromptStreaming {
    * Waits for a prompt that another process answers, and keeps that process at it: its lease bounds the wait. Null when
    * `signal` fires first.
    */
-  async ended(access: ProjectAccess, id: string, signal: AbortSignal | null): Promise<PromptRow | null> {
+  async ended(access: ProjectAccess, id: string, signal: Ending | null): Promise<PromptRow | null> {
     const reads = new PromptReads(this.#deps.db, tenantOf(this.#deps.spaces.active(), access.projectId));
     const leases = new LeaseStore(this.#deps.db);
     for (;;) {
@@ -120,7 +121,7 @@ class PieceReader {
   }
 
   /** What there is, then what comes, until the answer is whole or `signal` fires. */
-  async *live(generation: Generation, signal: AbortSignal): AsyncGenerator<StreamItem> {
+  async *live(generation: Generation, signal: Ending): AsyncGenerator<StreamItem> {
     while (!signal.aborted) {
       if (generation.text.length > this.#offset) yield* this.rest(generation.text);
       else if (generation.isDone) return;

@@ -1,4 +1,5 @@
 import type { Principal } from '../../../kernel/access.js';
+import type { Ending } from '../../../kernel/ending.js';
 import { Fault, notFound } from '../../../kernel/fault.js';
 import { appendAudit } from '../../../platform/audit.js';
 import type { StoredSpace } from '../../../platform/db/space.js';
@@ -104,10 +105,7 @@ export class SpaceService {
    * Shape: each item is the whole state, so that whoever resumes has missed nothing; the state already seen, named by
    * `lastEventId`, is not sent again. Cost: the spaces are counted once a second, for all followers together.
    */
-  async *follow(
-    { lastEventId }: FollowSpacesInput,
-    signal: AbortSignal,
-  ): AsyncGenerator<{ id: string; view: SpacesView }> {
+  async *follow({ lastEventId }: FollowSpacesInput, signal: Ending): AsyncGenerator<{ id: string; view: SpacesView }> {
     for (let seen = lastEventId; !signal.aborted; ) {
       const view = await this.list();
       const id = stateId(view);
@@ -118,7 +116,7 @@ export class SpaceService {
   }
 
   /** Resolves when a space changed, after a while, or when `signal` fires. */
-  #changed(signal: AbortSignal): Promise<void> {
+  #changed(signal: Ending): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);

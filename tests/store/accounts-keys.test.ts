@@ -144,6 +144,10 @@ describe('credentials', () => {
         statements.push(sql);
         return db.read(sql, values);
       },
+      readParsed(sql, values) {
+        statements.push(sql);
+        return db.readParsed(sql, values);
+      },
       listen: (channel, onWake) => db.listen(channel, onWake),
       alone: (signal, work) => db.alone(signal, work),
       check: () => db.check(),

@@ -249,27 +249,33 @@ describe('a scope', () => {
     );
   });
 
-  test('is entered by kept statements too, each for its own project, through every failure on the way', async () => {
-    const kept = <Row extends object>(project: string, sql: string, values: readonly unknown[] = []): Promise<Row[]> =>
-      db.within(project).readKept<Row>(sql, values);
-    const sql = 'SELECT project_id::text AS id, 1 / $1::int AS share FROM prompt';
-    for (let round = 0; round < 12; round += 1)
-      for (const project of [own, foreign]) {
-        expect(await kept(project, sql, [1])).toEqual([{ id: project, share: 1 }]);
-        await expect(kept(project, sql, [0])).rejects.toThrow('division by zero');
-        expect(await db.within(project).read(whoSql, [])).toEqual([{ user: projectRole, project }]);
-      }
-    // What could not be parsed is parsed again, once it can be.
-    const late = 'SELECT n FROM later';
-    for (let round = 0; round < 12; round += 1) await expect(kept(own, late)).rejects.toThrow('does not exist');
-    await db.read('CREATE TABLE later AS SELECT 7 AS n', []);
-    await db.read(`GRANT SELECT ON later TO ${projectRole}`, []);
-    await Promise.all(Array.from({ length: 20 }, async () => expect(await kept(own, late)).toEqual([{ n: 7 }])));
-    await db.read('DROP TABLE later', []);
-    await expect(kept(own, late)).rejects.toThrow('does not exist');
-    const mode = `SELECT current_setting('plan_cache_mode') AS mode`;
-    expect(await db.within(own).read(mode, [])).toEqual([{ mode: 'auto' }]);
-  });
+  test.each(['readKept', 'readParsed'] as const)(
+    'is entered by %s too, each for its own project, through every failure on the way',
+    async (read) => {
+      const kept = <Row extends object>(
+        project: string,
+        sql: string,
+        values: readonly unknown[] = [],
+      ): Promise<Row[]> => db.within(project)[read]<Row>(sql, values);
+      const sql = 'SELECT project_id::text AS id, 1 / $1::int AS share FROM prompt';
+      for (let round = 0; round < 12; round += 1)
+        for (const project of [own, foreign]) {
+          expect(await kept(project, sql, [1])).toEqual([{ id: project, share: 1 }]);
+          await expect(kept(project, sql, [0])).rejects.toThrow('division by zero');
+          expect(await db.within(project).read(whoSql, [])).toEqual([{ user: projectRole, project }]);
+        }
+      // What could not be parsed is parsed again, once it can be.
+      const late = 'SELECT n FROM later';
+      for (let round = 0; round < 12; round += 1) await expect(kept(own, late)).rejects.toThrow('does not exist');
+      await db.read('CREATE TABLE later AS SELECT 7 AS n', []);
+      await db.read(`GRANT SELECT ON later TO ${projectRole}`, []);
+      await Promise.all(Array.from({ length: 20 }, async () => expect(await kept(own, late)).toEqual([{ n: 7 }])));
+      await db.read('DROP TABLE later', []);
+      await expect(kept(own, late)).rejects.toThrow('does not exist');
+      const mode = `SELECT current_setting('plan_cache_mode') AS mode`;
+      expect(await db.within(own).read(mode, [])).toEqual([{ mode: 'force_custom_plan' }]);
+    },
+  );
 
   test('of a kept statement is planned once a connection on a server of our own, and nothing is kept on the embedded engine', async () => {
     const sql = 'SELECT id FROM prompt WHERE id = $1 /* kept once */';
@@ -289,6 +295,25 @@ describe('a scope', () => {
       expect(plans.size).toBeGreaterThan(0);
       expect([...plans.values()].every(({ custom }) => custom === 0)).toBe(true);
     }
+  });
+
+  test('of a parsed statement is planned for its values each time, without a scope too', async () => {
+    const sql = 'SELECT id FROM prompt WHERE id = $1 /* parsed once */';
+    for (let round = 0; round < 30; round += 1)
+      for (const scope of [db, db.within(own)])
+        expect(await scope.readParsed(sql, [prompts[own]])).toEqual([{ id: prompts[own] }]);
+    const rows = await Promise.all(
+      Array.from({ length: 30 }, () =>
+        db.read<{ name: string; generic: number }>(
+          `SELECT name, generic_plans::int AS generic FROM pg_prepared_statements
+           WHERE statement LIKE '%parsed once%' AND name <> ''`,
+          [],
+        ),
+      ),
+    );
+    expect(rows.flat().filter(({ generic }) => generic > 0)).toEqual([]);
+    const names = new Set(rows.flat().map(({ name }) => name.endsWith('_unscoped')));
+    expect(names).toEqual(new Set(engineUnderTest === 'embedded' ? [] : [false, true]));
   });
 
   test('fails as its statement fails, rolls back with it, and leaves nothing behind', async () => {

@@ -17,7 +17,7 @@ import {
   readMigrations,
 } from './migrate.js';
 import { ownThreadUrl } from './pglite.js';
-import { enterScope, ScopedQuery, type ScopedStatement } from './scoped-query.js';
+import { enterScope, nameOf, ScopedQuery, type ScopedStatement } from './scoped-query.js';
 import { openServer } from './server.js';
 import type { OnStatement } from './statement-times.js';
 
@@ -102,7 +102,8 @@ class PostgresDatabase implements Database {
     const { keepsStatements } = this.#engine;
     return {
       read: (text, values) => ask({ text, values, kept: keepsStatements ? 'scope' : 'nothing' }),
-      readKept: (text, values) => ask({ text, values, kept: keepsStatements ? 'all' : 'nothing' }),
+      readParsed: (text, values) => ask({ text, values, kept: keepsStatements ? 'parsed' : 'nothing' }),
+      readKept: (text, values) => ask({ text, values, kept: keepsStatements ? 'planned' : 'nothing' }),
       transaction: (work) =>
         this.transaction(async (tx) => {
           await tx.$executeRaw(enterScope(scope));
@@ -123,6 +124,13 @@ class PostgresDatabase implements Database {
 
   read<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]> {
     return this.#rows<Row>(this.pool.query<Row>(sql, [...values]));
+  }
+
+  readParsed<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]> {
+    const name = this.#engine.keepsStatements ? nameOf(sql) : undefined;
+    if (name === undefined) return this.read(sql, values);
+    // Apart from the names of scoped statements, of which `pg` does not know that they are there.
+    return this.#rows<Row>(this.pool.query<Row>({ name: `${name}_unscoped`, text: sql, values: [...values] }));
   }
 
   async #rows<Row extends object>(asked: Promise<{ rows: object[] }>): Promise<Row[]> {

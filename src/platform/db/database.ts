@@ -15,6 +15,8 @@ export interface Connection {
 export interface Scoped {
   /** As `Database.read`. Cost: one round trip, as without a scope. */
   read<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]>;
+  /** As `Database.readParsed`. */
+  readParsed<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]>;
   /**
    * As `read`, for a statement that is asked often and whose best plan does not depend on its values: a server plans it
    * but once a connection. Not on the embedded engine, whose connections share one session, nor behind a pooler.
@@ -51,6 +53,11 @@ export interface Database {
    * Faults: database errors mapped as `faults.ts` says: away or exhausted is `overloaded`, too slow is `timeout`.
    */
   read<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]>;
+  /**
+   * As `read`, for one of few statements that are asked often: a server's connections keep it parsed (not behind a
+   * pooler), and plan it for its values each time.
+   */
+  readParsed<Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]>;
   /**
    * Calls `onWake` with the payload after each NOTIFY on `channel`, and with '' whenever notifications may have been
    * missed (after a reconnect). Answers what stops it.

@@ -9,7 +9,7 @@ export interface Scope {
 }
 
 /** Source: PostgreSQL documentation, "Query Planning", plan_cache_mode. */
-type PlanMode = 'auto' | 'force_generic_plan';
+type PlanMode = 'force_custom_plan' | 'force_generic_plan';
 
 /**
  * The statement that enters a scope, to the end of the transaction. No row comes of it.
@@ -17,7 +17,10 @@ type PlanMode = 'auto' | 'force_generic_plan';
  * `set_config(..., true)` is local to the transaction, so nothing is left on a connection that others get next, behind a
  * pooler in transaction mode too.
  */
-export const enterScope = ({ role, projectId }: Scope, planMode: PlanMode = 'auto'): Prisma.Sql => Prisma.sql`
+export const enterScope = (
+  { role, projectId }: Scope,
+  planMode: PlanMode = 'force_custom_plan',
+): Prisma.Sql => Prisma.sql`
   SELECT WHERE set_config('role', ${role}, true) || set_config('promptwell.project_id', ${projectId}, true)
     || set_config('plan_cache_mode', ${planMode}, true) IS NULL`;
 
@@ -55,7 +58,8 @@ const names = new Map<string, string>();
 /** Statements that one process keeps by name; those beyond are planned at each call. */
 const mostNames = 64;
 
-function nameOf(text: string): string | undefined {
+/** The name under which a statement is kept; undefined for one too many. */
+export function nameOf(text: string): string | undefined {
   const name = names.get(text) ?? (names.size < mostNames ? `promptwell_${names.size + 1}` : undefined);
   if (name !== undefined) names.set(text, name);
   return name;
@@ -65,8 +69,8 @@ function nameOf(text: string): string | undefined {
 export interface ScopedStatement {
   text: string;
   values: readonly unknown[];
-  /** What the connection keeps parsed and planned: nothing behind a pooler, else the way into the scope at least. */
-  kept: 'nothing' | 'scope' | 'all';
+  /** What the connection keeps: nothing behind a pooler, else the way into the scope, the statement parsed, or planned. */
+  kept: 'nothing' | 'scope' | 'parsed' | 'planned';
 }
 
 /**
@@ -81,11 +85,15 @@ export interface ScopedStatement {
 export class ScopedQuery extends WireQuery {
   readonly #scope: Scope;
   readonly #scopeName: string;
+  readonly #planMode: PlanMode;
   #isEntered = false;
 
   constructor({ text, values, kept: keeping }: ScopedStatement, scope: Scope) {
-    super({ text, values: [...values], name: keeping === 'all' ? nameOf(text) : undefined, queryMode: 'extended' });
+    const isKept = keeping === 'parsed' || keeping === 'planned';
+    super({ text, values: [...values], name: isKept ? nameOf(text) : undefined, queryMode: 'extended' });
     this.#scope = scope;
+    // Left to itself the server would change from one to the other after five calls.
+    this.#planMode = keeping === 'planned' && this.name !== undefined ? 'force_generic_plan' : 'force_custom_plan';
     this.#scopeName = keeping === 'nothing' ? '' : (nameOf(enterScopeSql) ?? '');
   }
 
@@ -97,8 +105,6 @@ export class ScopedQuery extends WireQuery {
   /** Called by `pg` when the connection is free. */
   override prepare(connection: Wire): void {
     const { role, projectId } = this.#scope;
-    // Left to itself the server would plan a kept statement anew at each call, if it believed to save by it what it costs.
-    const planMode: PlanMode = this.name === undefined ? 'auto' : 'force_generic_plan';
     const name = this.#scopeName;
     if (name === '' || !keeps(connection, name)) {
       if (name !== '') connection.close({ type: 'S', name });
@@ -107,7 +113,7 @@ export class ScopedQuery extends WireQuery {
     connection.bind({
       portal: '',
       statement: name,
-      values: [role, projectId, planMode],
+      values: [role, projectId, this.#planMode],
       binary: false,
       valueMapper: null,
     });

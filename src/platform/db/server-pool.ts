@@ -26,7 +26,7 @@ export function openPool(config: Config['db'], isAway: () => boolean): pg.Pool {
     query_timeout: config.statementTimeoutMs + readTimeoutSlackMs,
     keepAlive: true,
     // PgBouncer refuses start-up parameters that it does not know; past a pooler the role's own timeout must be set.
-    ...(config.url === config.directUrl ? { statement_timeout: config.statementTimeoutMs } : {}),
+    ...(config.url === config.directUrl ? startUp(config) : {}),
   });
   const connect = pool.connect.bind(pool) as unknown as (got: Got) => void;
   const isMoving = watchTurnover(pool);
@@ -45,6 +45,15 @@ export function openPool(config: Config['db'], isAway: () => boolean): pg.Pool {
         : guarded(got),
   });
 }
+
+/**
+ * What a connection begins with. Statements that are kept by name are planned for their values, but for those that ask
+ * for one plan (`scoped-query.ts`): left to itself the server changes from the one to the other after five calls.
+ */
+const startUp = ({ statementTimeoutMs }: Config['db']): pg.ClientConfig => ({
+  statement_timeout: statementTimeoutMs,
+  options: '-c plan_cache_mode=force_custom_plan',
+});
 
 /** Answers what tells each caller whether anybody got a connection since it last asked, or one is being made. */
 function watchTurnover(pool: pg.Pool): () => () => boolean {

@@ -12,6 +12,8 @@ interface EventRow {
   isGated: boolean | null;
 }
 
+type Read = (sql: string, values: readonly unknown[]) => Promise<EventRow[]>;
+
 /** A page of events, read in one statement. */
 export interface EventPage {
   events: StoredEvent[];
@@ -48,19 +50,22 @@ export class EventLog {
 
   /** The same for one project, within it. */
   async afterOf(projectId: string, position: EventPosition, limit: number): Promise<StoredEvent[]> {
-    return (await this.#page(this.#db.within(projectId), { position, projectIds: [projectId], limit })).events;
+    const scope = this.#db.within(projectId);
+    const read: Read = (sql, values) => scope.read(sql, values);
+    return (await this.#page(read, { position, projectIds: [projectId], limit })).events;
   }
 
   /** As `after`, and whether more is committed that must wait: a second statement an event for every process otherwise. */
   page(position: EventPosition, projectIds: readonly string[], limit: number): Promise<EventPage> {
-    return this.#page(this.#db, { position, projectIds, limit });
+    const read: Read = (sql, values) => this.#db.readParsed(sql, values);
+    return this.#page(read, { position, projectIds, limit });
   }
 
   async #page(
-    db: Pick<Database, 'read'>,
+    read: Read,
     { position, projectIds, limit }: { position: EventPosition; projectIds: readonly string[]; limit: number },
   ): Promise<EventPage> {
-    const rows = await db.read<EventRow>(
+    const rows = await read(
       `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId",
          (extract(epoch FROM created_at) * 1000)::float8 AS "createdAtMs", view::text AS view,
          (SELECT newest.xid >= pg_snapshot_xmin(pg_current_snapshot())

@@ -63,7 +63,10 @@ export class PromptReads {
 
   /** A page, newest first, of prompts older than `before`. */
   list(page: { filter: ListPromptsInput['filter']; before: string | null; limit: number }): Promise<PromptRow[]> {
-    return this.#run<PromptRow>(listPrompts(this.#tenant, page));
+    const { text, values } = listPrompts(this.#tenant, page);
+    // The texts of filtered ones are many.
+    const isBare = Object.keys(page.filter).length === 0;
+    return isBare ? this.#db.readParsed<PromptRow>(text, values) : this.#db.read<PromptRow>(text, values);
   }
 
   /** The nearest prompts, nearest first; every vector that passes the filter is compared. */

@@ -11,6 +11,9 @@ import { type Question, type SearchWorld, searchFor } from './search-world.js';
 const works = ['search', 'get', 'list 20'] as const;
 type Work = (typeof works)[number];
 
+/** A read after twenty searches of a large project has cold caches, whatever its own project's size. */
+const leadIn = 20;
+
 /** What a search, a read and a page cost in projects of ten times the size, all in turns in one run. */
 export async function benchGrowth(world: SearchWorld, length: Length, plotPath: string | null): Promise<string[]> {
   const projects = world.projects.filter(({ size }) => size >= 1_000);
@@ -20,7 +23,7 @@ export async function benchGrowth(world: SearchWorld, length: Length, plotPath: 
     for (const work of works)
       contenders.push({ name: `${work}, ${project.size}`, work, size: project.size, run: runs[work] });
   }
-  const figures = await interleave(contenders, { ...length, othersCpuUs: () => backendCpuUs(world.db) });
+  const figures = await interleave(contenders, { ...length, leadIn, othersCpuUs: () => backendCpuUs(world.db) });
   const costs = contenders.map(({ work, size }, at) => ({ work, size, ...(figures[at] as Figures) }));
   if (plotPath !== null)
     writePlot(plotPath, {

@@ -27,6 +27,8 @@ export interface Length {
   perRound: number;
   /** How many callers work at once; 1 unless said. */
   callers?: number;
+  /** Operations at the head of each turn that are not counted: what ran before has the caches. None unless said. */
+  leadIn?: number;
   /** CPU time of others that work for this one, so far, microseconds: a database's sessions. */
   othersCpuUs?: () => Promise<number>;
 }
@@ -45,6 +47,7 @@ export async function interleave(contenders: readonly Contender[], length: Lengt
       const at = (turn + round + 1) % contenders.length;
       const contender = contenders[at];
       if (contender === undefined) continue;
+      for (let count = length.leadIn ?? 0; count > 0; count -= 1) await contender.run(index++);
       const sample = await measure(contender, { ...length, from: index });
       index += length.perRound;
       if (round >= 0) samples[at]?.push(sample);

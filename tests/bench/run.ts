@@ -68,7 +68,7 @@ const tables: Table[] = [
   {
     name: 'growth',
     title: 'Ten times the prompts',
-    make: async () => benchGrowth(await world(), shortTurns, plotAt('growth')),
+    make: async () => benchGrowth(await world(), isQuick ? quick(20) : { rounds: 9, perRound: 60 }, plotAt('growth')),
   },
   { name: 'call', title: 'A call', make: () => benchCalls(isQuick ? quick(200) : { rounds: 5, perRound: 6_000 }) },
   {

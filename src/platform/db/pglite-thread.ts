@@ -6,7 +6,7 @@ import { DurableFolder, durableParameters } from './durable-folder.js';
 import { FrameReader } from './frames.js';
 import { messageOf } from './start-error.js';
 import { packFolder, unpackFolder } from './tar.js';
-import type { ThreadReply, ThreadRequest, ThreadSettings, ThreadStatus } from './thread-protocol.js';
+import type { ThreadReply, ThreadRequest, ThreadStart, ThreadStatus } from './thread-protocol.js';
 
 /**
  * Start parameters on top of PGlite's own. Measured: resident memory 290 MB by default, 176 MB with 16 MB of shared
@@ -66,7 +66,7 @@ class WireServer {
   }
 }
 
-async function openFolder(settings: ThreadSettings): Promise<PGlite> {
+async function openFolder({ settings, program }: ThreadStart): Promise<PGlite> {
   // In place of PGlite's own loader, which holds the whole archive and the whole folder in memory.
   if (settings.tarball !== undefined) await unpackFolder(settings.tarball, settings.folder);
   const isScratch = settings.isScratch === true;
@@ -74,6 +74,7 @@ async function openFolder(settings: ThreadSettings): Promise<PGlite> {
   return PGlite.create({
     ...(isScratch ? { dataDir: settings.folder } : { fs: new DurableFolder(settings.folder) }),
     extensions: { vector },
+    pgliteWasmModule: program,
     startParams: [...PGlite.defaultStartParams, ...parameters],
   });
 }
@@ -95,11 +96,11 @@ async function replyTo(port: MessagePort, work: () => Promise<unknown>): Promise
   port.close();
 }
 
-async function run(port: MessagePort, settings: ThreadSettings): Promise<void> {
+async function run(port: MessagePort, { settings, program }: ThreadStart): Promise<void> {
   const tell = (status: ThreadStatus): void => port.postMessage(status);
   let db: PGlite;
   try {
-    db = await openFolder(settings);
+    db = await openFolder({ settings, program });
   } catch (cause) {
     tell({ type: 'failed', message: messageOf(cause) });
     port.close();
@@ -124,4 +125,4 @@ async function run(port: MessagePort, settings: ThreadSettings): Promise<void> {
   tell({ type: 'ready' });
 }
 
-if (parentPort !== null) await run(parentPort, workerData as ThreadSettings);
+if (parentPort !== null) await run(parentPort, workerData as ThreadStart);

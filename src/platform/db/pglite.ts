@@ -1,7 +1,8 @@
 import { Duplex } from 'node:stream';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { pgliteProgram } from './pglite-program.js';
 import { DatabaseStartError } from './start-error.js';
-import type { ThreadReply, ThreadRequest, ThreadSettings, ThreadStatus } from './thread-protocol.js';
+import type { ThreadReply, ThreadRequest, ThreadSettings, ThreadStart, ThreadStatus } from './thread-protocol.js';
 
 /** The longest wait for the thread to finish its work and close the folder; past it the thread is ended. */
 const closeDeadlineMs = 5_000;
@@ -186,7 +187,8 @@ export async function startThread(
   settings: ThreadSettings,
   deadlineMs?: number,
 ): Promise<PgliteThread> {
-  const worker = new Worker(new URL(threadUrl), { workerData: settings });
+  const workerData: ThreadStart = { settings, program: await pgliteProgram() };
+  const worker = new Worker(new URL(threadUrl), { workerData });
   const thread = new PgliteThread(worker);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const status = await new Promise<ThreadStatus>((resolve) => {

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { Program } from './pglite-program.js';
 
 /** What the thread of the embedded engine is started with. */
 export interface ThreadSettings {
@@ -8,6 +9,13 @@ export interface ThreadSettings {
   tarball?: string;
   /** What is written need not outlast a power cut: the folder is for a trial, or is put on the disk as a whole later. */
   isScratch?: boolean;
+}
+
+/** What the thread begins with. */
+export interface ThreadStart {
+  settings: ThreadSettings;
+  /** PGlite's WebAssembly. */
+  program: Program;
 }
 
 /** What the main thread asks. `reply` gets one `ThreadReply` and is closed. */

@@ -133,12 +133,13 @@ test('a page of a list reads its index in order and sorts nothing', async () => 
 
 test('a page of the feed reads an index of events and never the whole table', async () => {
   const plans: string[] = [];
-  const planning = (scope: Pick<Scoped, 'read'>) => ({
-    read: async (sql: string, values: readonly unknown[]) => {
+  const planning = (scope: Pick<Scoped, 'read'>) => {
+    const read = async (sql: string, values: readonly unknown[]) => {
       plans.push(await planIn(scope, sql, values));
       return [];
-    },
-  });
+    };
+    return { read, readParsed: read };
+  };
   const { db } = test_;
   const within = (projectId: string): Scoped => ({ ...db.within(projectId), ...planning(db.within(projectId)) });
   const log = new EventLog({ ...db, ...planning(db), within });

@@ -1,5 +1,10 @@
 import { findNearest } from '../../src/features/prompts/service/nearest.js';
-import { promptColumns, type Statement, vectorJoins } from '../../src/features/prompts/store/statements.js';
+import {
+  promptColumns,
+  promptOfHit,
+  type Statement,
+  vectorJoins,
+} from '../../src/features/prompts/store/statements.js';
 import { Prisma } from '../../src/platform/db/generated/client.js';
 import { backendCpuUs } from './backend-cpu.js';
 import type { BenchProject } from './large-data.js';
@@ -115,7 +120,7 @@ function service(
 const hydrated = ({ space }: SearchWorld, { id }: BenchProject, nearest: Statement): Statement => Prisma.sql`
   WITH nearest AS MATERIALIZED (${nearest})
   SELECT ${promptColumns}, n.distance FROM nearest n
-  JOIN prompt p ON p.project_id = ${id}::uuid AND p.id = n.prompt_id ${vectorJoins(space.id)}
+  CROSS JOIN ${promptOfHit(id)} ${vectorJoins(space.id)}
   ORDER BY n.distance, p.id DESC LIMIT ${limit}`;
 
 const everybody = Prisma.raw(everybodyType);

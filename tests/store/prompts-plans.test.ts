@@ -127,7 +127,7 @@ test('the exact lane finds every vector of a small project beside a large one', 
 test('a page of a list reads its index in order and sorts nothing', async () => {
   const text = await plan(listPrompts(tenant, { filter: {}, before: ids.uuid(), limit: 20 }));
   expect(text).toMatch(
-    /^Limit\n( +InitPlan .*\n +-> +Result\n)* +-> +Nested Loop Left Join\n +-> +Index Scan( Backward)? using prompt_project_id_id_\w+ on prompt p/,
+    /^Limit\n( +InitPlan .*\n +-> +Result\n)*( +-> +Nested Loop Left Join\n( +Join Filter: .*space_id\)\n)?)+ +-> +Index Scan( Backward)? using prompt_project_id_id_\w+ on prompt p/,
   );
 });
 

@@ -2,7 +2,7 @@ import { type AnnShape, annIndexName, annType } from '../../../platform/db/ann-i
 import { Prisma } from '../../../platform/db/generated/client.js';
 import { toVectorLiteral } from '../../../platform/db/vector.js';
 import type { PromptFilter } from '../schema.js';
-import { matching, promptColumns, type Statement, type Tenant, vectorJoins } from './statements.js';
+import { matching, promptColumns, promptOfHit, type Statement, type Tenant, vectorJoins } from './statements.js';
 
 /** What is searched for and who may be a hit. */
 export interface Search {
@@ -43,7 +43,7 @@ export function similarPrompts(tenant: Tenant, search: Search): Statement {
       ORDER BY distance, prompt_id DESC LIMIT ${search.limit}
     )
     SELECT ${promptColumns}, n.distance, (SELECT count(*)::int FROM scanned) AS "candidates"
-    FROM nearest n JOIN prompt p ON p.project_id = ${projectId}::uuid AND p.id = n.prompt_id ${vectorJoins(spaceId)}
+    FROM nearest n CROSS JOIN ${promptOfHit(projectId)} ${vectorJoins(spaceId)}
     ORDER BY n.distance, p.id DESC`;
 }
 
@@ -104,7 +104,7 @@ export function nearbyPrompts(
     SELECT ${promptColumns}, n.distance, f."found", f."farthest"
     FROM (SELECT count(*)::int AS "found", max(distance) AS "farthest" FROM candidate) AS f
     LEFT JOIN nearest n ON true
-    LEFT JOIN prompt p ON p.project_id = ${projectId}::uuid AND p.id = n.prompt_id ${vectorJoins(spaceId)}
+    LEFT JOIN ${promptOfHit(projectId)} ON true ${vectorJoins(spaceId)}
     ORDER BY n.distance, p.id DESC`;
 }
 

@@ -17,13 +17,28 @@ export const promptColumns = Prisma.sql`
   p.created_at AS "createdAt", p.updated_at AS "updatedAt",
   (SELECT ${responseJson} FROM response r WHERE r.project_id = p.project_id AND r.prompt_id = p.id
     ORDER BY r.id DESC LIMIT 1) AS "response",
-  (SELECT count(*)::int FROM response r WHERE r.project_id = p.project_id AND r.prompt_id = p.id) AS "responses",
+  (SELECT count(*)::int FROM (
+    SELECT FROM response r WHERE r.project_id = p.project_id AND r.prompt_id = p.id ORDER BY r.id) AS counted) AS "responses",
   s.name AS "space", s.dimensions, e.is_truncated AS "isTruncated"`;
 
-/** Aliases `e` (the prompt's vector in a space) and `s` (that space), for `promptColumns`. */
+/**
+ * Aliases `e` (the prompt's vector in a space) and `s` (that space), for `promptColumns`.
+ *
+ * Order: OFFSET 0 keeps the look-up by prompt inside. Of a table or project that statistics do not know one row is
+ * expected, and as a plain join all its rows were read for each prompt; ORDER BY in `promptColumns` does it for answers.
+ */
 export const vectorJoins = (spaceId: number): Statement => Prisma.sql`
-  LEFT JOIN embedding e ON e.prompt_id = p.id AND e.space_id = ${spaceId} AND e.project_id = p.project_id
+  LEFT JOIN LATERAL (
+    SELECT v.space_id, v.is_truncated FROM embedding v
+    WHERE v.prompt_id = p.id AND v.space_id = ${spaceId} AND v.project_id = p.project_id OFFSET 0) AS e ON true
   LEFT JOIN space s ON s.id = e.space_id`;
+
+/**
+ * The prompts of alias `n`, as alias `p`, each looked up by its id; see `vectorJoins`. `IS TRUE` hides the project from
+ * the planner, which took an index of projects for it as readily, and read a whole one for each.
+ */
+export const promptOfHit = (projectId: string): Statement => Prisma.sql`LATERAL (
+    SELECT h.* FROM prompt h WHERE h.id = n.prompt_id AND (h.project_id = ${projectId}::uuid) IS TRUE OFFSET 0) AS p`;
 
 /** Whose prompts, and in which space their vectors are looked for: part of every statement of this room. */
 export interface Tenant {
@@ -37,14 +52,14 @@ export interface Tenant {
 export const isServing = ({ spaceId }: Tenant): Statement =>
   Prisma.sql`EXISTS (SELECT 1 FROM space WHERE id = ${spaceId} AND is_active)`;
 
-/** One prompt of a project, as a `PromptRow`. */
+/** One prompt of a project, as a `PromptRow`; `IS TRUE` as in `promptOfHit`. */
 export const getPrompt = ({ projectId, spaceId }: Tenant, id: string): Statement => Prisma.sql`
-  SELECT ${promptColumns} FROM prompt p ${vectorJoins(spaceId)} WHERE p.project_id = ${projectId}::uuid AND p.id = ${id}::uuid`;
+  SELECT ${promptColumns} FROM prompt p ${vectorJoins(spaceId)} WHERE p.id = ${id}::uuid AND (p.project_id = ${projectId}::uuid) IS TRUE`;
 
 /** Some prompts of a project, as `PromptRow`s in no order. */
 export const promptsByIds = ({ projectId, spaceId }: Tenant, ids: readonly string[]): Statement => Prisma.sql`
   SELECT ${promptColumns} FROM prompt p ${vectorJoins(spaceId)}
-  WHERE p.project_id = ${projectId}::uuid AND p.id = ANY(${[...ids]}::uuid[])`;
+  WHERE p.id = ANY(${[...ids]}::uuid[]) AND (p.project_id = ${projectId}::uuid) IS TRUE`;
 
 /** Responses to one prompt older than `before`, newest first, each as JSON in column `response`. */
 export function listResponses(

@@ -65,16 +65,19 @@ export class EventLog {
     read: Read,
     { position, projectIds, limit }: { position: EventPosition; projectIds: readonly string[]; limit: number },
   ): Promise<EventPage> {
+    // One project's index is in order only for one: of a list the planner took everybody's as readily.
+    const only = projectIds.length === 1 ? projectIds[0] : undefined;
+    const ofProjects = only === undefined ? 'project_id = ANY($1::uuid[])' : 'project_id = $1::uuid';
     const rows = await read(
       `SELECT xid::text AS xid, id::text AS id, project_id::text AS "projectId", kind, prompt_id::text AS "promptId",
          (extract(epoch FROM created_at) * 1000)::float8 AS "createdAtMs", view::text AS view,
          (SELECT newest.xid >= pg_snapshot_xmin(pg_current_snapshot())
           FROM event newest ORDER BY newest.xid DESC, newest.id DESC LIMIT 1) AS "isGated"
        FROM event
-       WHERE project_id = ANY($1::uuid[]) AND (xid, id) > ($2::text::xid8, $3::bigint)
+       WHERE ${ofProjects} AND (xid, id) > ($2::text::xid8, $3::bigint)
          AND xid < pg_snapshot_xmin(pg_current_snapshot())
        ORDER BY event.xid, event.id LIMIT $4`,
-      [projectIds, position.xid.toString(), position.id.toString(), limit],
+      [only ?? projectIds, position.xid.toString(), position.id.toString(), limit],
     );
     const events = rows.map(({ xid, id, view, projectId, kind, promptId, createdAtMs }) => ({
       position: { xid: BigInt(xid), id: BigInt(id) },

@@ -45,16 +45,17 @@ describe('a stored password', () => {
   it('costs an unknown user the same work, and nothing fits', async () => {
     expect(await passwords.verify(null, 'A'.repeat(32))).toBe(false);
     const stored = await passwords.hash('correct horse battery');
-    const median = async (hash: string | null): Promise<number> => {
-      const times: number[] = [];
-      for (let round = 0; round < 15; round += 1) {
-        const start = performance.now();
-        await passwords.verify(hash, 'wrong horse battery');
-        times.push(performance.now() - start);
-      }
-      return times.toSorted((a, b) => a - b)[7] ?? 0;
+    const timeOf = async (hash: string | null): Promise<number> => {
+      const start = performance.now();
+      await passwords.verify(hash, 'wrong horse battery');
+      return performance.now() - start;
     };
-    const [unknown, known] = [await median(null), await median(stored)];
+    // In turns, and the best of each: what else runs on the machine only adds.
+    let [unknown, known] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (let round = 0; round < 15; round += 1) {
+      unknown = Math.min(unknown, await timeOf(null));
+      known = Math.min(known, await timeOf(stored));
+    }
     expect(unknown).toBeGreaterThan(known / 2);
     expect(unknown).toBeLessThan(known * 2);
   });

@@ -9,7 +9,7 @@ const storeFiles = '/store(\\.ts$|/)';
 /** A room's own composition, and its adapter of the kernel's Authenticator. */
 const openers = 'accounts/(accounts|authenticator)\\.ts$';
 /** Everything in a feature's folder that is none of the files with a fixed meaning is pure. */
-const impureFiles = ['/(router\\.ts$|schema\\.ts$|(service|store)(\\.ts$|/))', openers];
+const impureFiles = ['/(router\\.ts$|(import-)?schema\\.ts$|(service|store)(\\.ts$|/))', openers];
 /** The closed list of events: words and pure functions, read like the kernel. */
 const vocabulary = '^src/platform/events/catalogue\\.ts$';
 /** What a service calls directly: the outbox takes the service's transaction, the others are pure functions. */
@@ -155,7 +155,7 @@ export default {
       'router-without-store',
       'no thought in a router',
       { path: `${room}router\\.ts$` },
-      { path: '^src/features/$1/', pathNot: '/schema\\.ts$', ...value },
+      { path: '^src/features/$1/', pathNot: '/(import-)?schema\\.ts$', ...value },
     ],
     ['router-never-stores', 'not even types', { path: routerFiles }, { path: storeFiles }],
     [
@@ -207,12 +207,12 @@ export default {
       'store-takes-types-of-schema',
       'the shape of a filter is written once; its parser stays above',
       { path: `^src/features/.*${storeFiles}` },
-      { path: '/schema\\.ts$', ...value },
+      { path: '/(import-)?schema\\.ts$', ...value },
     ],
     [
       'schema-imports',
       'zod and the kernel',
-      { path: `${room}schema\\.ts$` },
+      { path: `${room}(import-)?schema\\.ts$` },
       {
         path: ['^src/(platform|rpc|http)/', serviceFiles, routerFiles, storeFiles],
         pathNot: vocabulary,

@@ -1,9 +1,9 @@
 import { tracked } from '@trpc/server';
 import { projectProcedure, router } from '../../rpc/procedures.js';
 import { subscription } from '../../rpc/subscription.js';
+import { ImportPromptsInput } from './import-schema.js';
 import {
   CreatePromptInput,
-  ImportPromptsInput,
   ListPromptsInput,
   ListResponsesInput,
   PromptIdInput,

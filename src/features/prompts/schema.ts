@@ -10,7 +10,8 @@ export const maxMetadataBytes = 16_384;
 
 const id = z.uuid('must be a UUID').transform((text) => text.toLowerCase());
 const notBlank = (text: string): boolean => text.trim() !== '';
-const label = (maximum: number) => z.string().min(1).max(maximum).refine(notBlank, 'must not be blank');
+/** A short text that is not blank. */
+export const label = (maximum: number) => z.string().min(1).max(maximum).refine(notBlank, 'must not be blank');
 const text = z.string().min(1, 'must not be empty').max(maxTextLength).refine(notBlank, 'must not be blank');
 const tags = z.array(label(64)).max(32);
 const metadata = z
@@ -25,10 +26,13 @@ const parameters = z.strictObject({
   topP: z.number().gt(0).max(1).exactOptional(),
   stop: z.array(z.string().min(1).max(256)).min(1).max(8).exactOptional(),
 });
-const projectId = id.exactOptional();
-const model = label(200).exactOptional();
+/** The project that is meant; the caller's own when it is left out. */
+export const projectId = id.exactOptional();
+/** The name of a model. */
+export const model = label(200).exactOptional();
 
-const createFields = {
+/** What makes a prompt, whoever makes it. */
+export const createFields = {
   projectId,
   text,
   system: z.string().min(1).max(maxTextLength).exactOptional(),
@@ -45,73 +49,6 @@ const createFields = {
 /** Input of `prompts.create`. */
 export const CreatePromptInput = z.strictObject({ ...createFields, generate: z.boolean().default(true) });
 export type CreatePromptInput = z.infer<typeof CreatePromptInput>;
-
-/** Most prompts of one import, and most answers of one imported prompt. */
-export const maxImportItems = 1_000;
-const maxImportResponses = 32;
-
-/** Twice it is still an integer of the database. */
-const count = z.int().min(0).max(1_000_000_000).exactOptional();
-const instant = z.iso.datetime({ offset: true }).refine(isInstant, instantHint);
-const then = instant.refine((time) => Date.parse(time) >= 0, 'must not lie before 1970').exactOptional();
-
-/** An answer that an imported prompt came with. What is not known is left out; `latencyMs` counts as 0 then. */
-const ImportedResponse = z.strictObject({
-  text: z.string().max(maxTextLength),
-  model,
-  provider: label(200).default('imported'),
-  finishReason: label(64).exactOptional(),
-  inputTokens: count,
-  outputTokens: count,
-  cachedInputTokens: count,
-  costUsd: z.number().min(0).max(1_000_000).exactOptional(),
-  latencyMs: count,
-  timeToFirstTokenMs: count,
-  /** Given when the model failed; the prompt counts as failed when its last answer did. */
-  error: z.strictObject({ kind: label(64).default('upstream'), message: z.string().max(10_000) }).exactOptional(),
-  createdAt: then,
-});
-
-/** A prompt that was made elsewhere, with its answers, oldest first. */
-const ImportedPrompt = z.strictObject({
-  text,
-  system: createFields.system,
-  model,
-  parameters: createFields.parameters,
-  conversationId: createFields.conversationId,
-  environment: createFields.environment,
-  tags: createFields.tags,
-  metadata: createFields.metadata,
-  responses: z.array(ImportedResponse).max(maxImportResponses).default([]),
-  /** When it was asked; it takes its place in `prompts.list` by that. Default: now. */
-  createdAt: then,
-  /** Who sends the same key again stores nothing again. */
-  idempotencyKey: createFields.idempotencyKey,
-});
-
-/**
- * Input of `prompts.import`.
- *
- * `idempotencyKey`: items without a key of their own are known by this one and their place. `push: false` keeps all of
- * them out of the feed.
- */
-export const ImportPromptsInput = z.strictObject({
-  projectId,
-  items: z.array(ImportedPrompt).min(1).max(maxImportItems),
-  idempotencyKey: label(190).exactOptional(),
-  push: z.boolean().default(true),
-});
-export type ImportPromptsInput = z.infer<typeof ImportPromptsInput>;
-
-/** The answer of `prompts.import`. */
-export interface ImportedPrompts {
-  /** Prompts stored by this call. */
-  imported: number;
-  /** Prompts that were there already, by their keys. */
-  skipped: number;
-  /** The prompt of each item, in their order. */
-  ids: string[];
-}
 
 /** Input of `prompts.stream`; `lastEventId` is set by the client when it resumes. */
 export const StreamPromptInput = z
@@ -135,6 +72,9 @@ export const PromptIdInput = z.strictObject({ projectId, id });
 /** Input of `prompts.responses`. */
 export const ListResponsesInput = z.strictObject({ projectId, id, cursor, limit: pageLimit });
 export type ListResponsesInput = z.infer<typeof ListResponsesInput>;
+
+/** A moment that the database can store. */
+export const instant = z.iso.datetime({ offset: true }).refine(isInstant, instantHint);
 
 /** What a prompt is now. */
 export const PromptStatus = z.enum(['pending', 'completed', 'failed', 'cancelled']);

@@ -1,7 +1,7 @@
 import type { ProjectAccess } from '../../../kernel/access.js';
 import { Fault } from '../../../kernel/fault.js';
 import { eventChannel } from '../../../platform/events/catalogue.js';
-import type { ImportedPrompts, ImportPromptsInput } from '../schema.js';
+import type { ImportedPrompts, ImportPromptsInput } from '../import-schema.js';
 import { ImportStore } from '../store/imports.js';
 import type { Insertion } from '../store/insertion.js';
 import { type PromptDeps, tenantOf } from './deps.js';

@@ -2,7 +2,7 @@ import type { ProjectAccess } from '../../../kernel/access.js';
 import { invalidField } from '../../../kernel/fault.js';
 import type { Ids } from '../../../kernel/ids.js';
 import { requestHash, textHash } from '../fingerprint.js';
-import type { ImportPromptsInput } from '../schema.js';
+import type { ImportPromptsInput } from '../import-schema.js';
 import type { Insertion } from '../store/insertion.js';
 import type { NewPrompt } from '../store/writes.js';
 import { promptView, type ResponseRow } from '../view.js';

@@ -4,10 +4,9 @@ import { announceForgotten } from '../../../platform/embedding/forgetting.js';
 import type { ServingSpace } from '../../../platform/embedding/spaces.js';
 import { appendEvents } from '../../../platform/events/outbox.js';
 import { requestHash, textHash } from '../fingerprint.js';
+import type { ImportedPrompts, ImportPromptsInput } from '../import-schema.js';
 import type {
   CreatePromptInput,
-  ImportedPrompts,
-  ImportPromptsInput,
   ListPromptsInput,
   ListResponsesInput,
   Page,
